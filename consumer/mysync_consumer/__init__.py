@@ -1,0 +1,1 @@
+"""The consumer service: Kafka to the target server."""

@@ -1,0 +1,1 @@
+"""The producer service: binlog to Kafka."""

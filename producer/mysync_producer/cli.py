@@ -1,0 +1,15 @@
+"""The command line of `mysync-producer`."""
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def root() -> None:
+    """mysync-producer."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

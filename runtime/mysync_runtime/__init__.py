@@ -1,0 +1,1 @@
+"""Plumbing that both services need: settings, logging, lifecycle, HTTP, metrics, connections."""
