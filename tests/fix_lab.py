@@ -1,0 +1,70 @@
+"""The lab's real servers. Those this run started are stopped at its end; others stay as they are."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mysync_lab.kafka import KafkaServer
+from mysync_lab.lab import Lab
+from mysync_lab.sql import SqlServer
+
+_LAB = pytest.StashKey[tuple[Lab, set[str]]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Only the controlling process decides what is stopped: workers come and go."""
+    if not hasattr(config, "workerinput"):
+        lab = Lab()
+        config.stash[_LAB] = lab, {s["name"] for s in lab.status() if s["running"]}
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _LAB in config.stash:
+        lab, before = config.stash[_LAB]
+        if ours := {s["name"] for s in lab.status() if s["running"]} - before:
+            lab.down(*ours)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    """The shared lab: nobody kills or reconfigures its servers."""
+    return Lab()
+
+
+@pytest.fixture(scope="session")
+def mysql_a(lab: Lab) -> SqlServer:
+    lab.up("mysql-a")
+    return lab.mysql("mysql-a")
+
+
+@pytest.fixture(scope="session")
+def mysql_b(lab: Lab) -> SqlServer:
+    lab.up("mysql-b")
+    return lab.mysql("mysql-b")
+
+
+@pytest.fixture(scope="session")
+def mariadb_a(lab: Lab) -> SqlServer:
+    lab.up("mariadb-a")
+    return lab.mysql("mariadb-a")
+
+
+@pytest.fixture(scope="session")
+def mariadb_b(lab: Lab) -> SqlServer:
+    lab.up("mariadb-b")
+    return lab.mysql("mariadb-b")
+
+
+@pytest.fixture(scope="session")
+def kafka(lab: Lab) -> KafkaServer:
+    lab.up("kafka")
+    return lab.kafka()
+
+
+@pytest.fixture
+def private_lab(tmp_path: Path) -> Iterator[Lab]:
+    """An empty lab of the test's own, to kill and misconfigure servers in."""
+    lab = Lab(tmp_path / "lab")
+    yield lab
+    for name in lab.names():
+        lab.remove(name)
