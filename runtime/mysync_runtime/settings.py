@@ -1,0 +1,314 @@
+"""The settings of both services: one YAML file, `MYSYNC_…__…` variables over it, secrets in files.
+
+Every key `x` that holds a secret can be given as `x_file` instead, in the file or as a variable
+(`MYSYNC_SOURCE__PASSWORD_FILE`): the file's content without its last newline. Unknown keys are
+refused, naming the nearest known one.
+"""
+
+import re
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+PIPELINE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+KIB = 1024
+MIB = 1024 * KIB
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+def _comma_separated(value: object) -> object:
+    if isinstance(value, str):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    return value
+
+
+Names = Annotated[list[str], NoDecode, BeforeValidator(_comma_separated)]
+"""A list; as an environment variable, comma-separated."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class SslSettings(Section):
+    """TLS to a MySQL or MariaDB server, with the `mysql` client's modes."""
+
+    mode: Literal["disabled", "preferred", "required", "verify_ca", "verify_identity"] = Field(
+        default="preferred", description="`preferred` uses TLS where the server offers it"
+    )
+    ca: str | None = Field(default=None, description="file of certificate authorities (PEM)")
+    cert: str | None = Field(default=None, description="file of the client's certificate (PEM)")
+    key: str | None = Field(default=None, description="file of the client's private key (PEM)")
+    key_password: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _files_fit_the_mode(self) -> "SslSettings":
+        if self.mode == "disabled" and (self.ca or self.cert or self.key):
+            raise ValueError("mode is disabled, but ca, cert or key are given")
+        if bool(self.cert) != bool(self.key):
+            raise ValueError("cert and key belong together")
+        return self
+
+
+class MysqlSettings(Section):
+    """A MySQL or MariaDB server."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=3306, ge=1, le=65535)
+    user: str = "mysync"
+    password: SecretStr = SecretStr("")
+    ssl: SslSettings = SslSettings()
+    connect_timeout: float = Field(default=10.0, gt=0, description="seconds")
+    read_timeout: float = Field(default=60.0, gt=0, description="seconds without an answer")
+    write_timeout: float = Field(default=60.0, gt=0, description="seconds")
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class SourceSettings(MysqlSettings):
+    """The server that is read."""
+
+    server_id: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**32 - 1,
+        description="as a replica; derived from the pipeline when absent",
+    )
+    heartbeat_seconds: float = Field(
+        default=1.0, gt=0, le=60, description="how often a silent source tells that it is alive"
+    )
+    start: Literal["latest"] = Field(default="latest", description="where a new pipeline begins")
+
+
+class TargetSettings(MysqlSettings):
+    """The server that is written."""
+
+    name: str = Field(
+        default="default",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="part of the consumer group's id",
+    )
+
+
+class KafkaSettings(Section):
+    bootstrap_servers: Names = Field(default=["127.0.0.1:9092"], min_length=1)
+    security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
+    sasl_mechanism: str | None = Field(
+        default=None, description="PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, …"
+    )
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_ca: str | None = Field(default=None, description="file of certificate authorities (PEM)")
+    ssl_cert: str | None = Field(default=None, description="file of the client's certificate (PEM)")
+    ssl_key: str | None = Field(default=None, description="file of the client's private key (PEM)")
+    ssl_key_password: SecretStr | None = None
+    ssl_verify: bool = True
+    properties: dict[str, str | int | float | bool] = Field(
+        default={},
+        description="more librdkafka properties; those that exactly-once rests on are refused",
+    )
+
+    PROTECTED: ClassVar[frozenset[str]] = frozenset(
+        {
+            "acks",
+            "auto.offset.reset",
+            "bootstrap.servers",
+            "compression.type",
+            "enable.auto.commit",
+            "enable.auto.offset.store",
+            "enable.idempotence",
+            "group.id",
+            "isolation.level",
+            "max.in.flight.requests.per.connection",
+            "partition.assignment.strategy",
+            "request.required.acks",
+            "retries",
+            "retry.backoff.ms",
+            "transactional.id",
+        }
+    )
+
+    @model_validator(mode="after")
+    def _leave_the_protected_ones_alone(self) -> "KafkaSettings":
+        if taken := sorted(self.PROTECTED & self.properties.keys()):
+            raise ValueError(f"properties: mysync sets {', '.join(taken)} itself")
+        return self
+
+
+class TopicsSettings(Section):
+    """What topics are created with. `partitions` is fixed for the life of a pipeline."""
+
+    partitions: int = Field(default=8, ge=1, le=1024)
+    replication_factor: int = Field(default=1, ge=1)
+    min_insync_replicas: int = Field(default=1, ge=1)
+    retention_ms: int = Field(
+        default=7 * DAY_MS, ge=-1, description="of the rows topic; -1 keeps for ever"
+    )
+    max_message_bytes: int = Field(
+        default=1_000_000, ge=10_000, description="larger rows go in parts"
+    )
+
+    @model_validator(mode="after")
+    def _enough_replicas(self) -> "TopicsSettings":
+        if self.min_insync_replicas > self.replication_factor:
+            raise ValueError("min_insync_replicas is greater than replication_factor")
+        return self
+
+
+class FiltersSettings(Section):
+    """Which tables are replicated: globs over `database.table`. Excluding wins."""
+
+    include: Names = ["*.*"]
+    exclude: Names = []
+
+
+class RenameSettings(Section):
+    """Other names on the target, as `old: new`."""
+
+    databases: dict[str, str] = {}
+    tables: dict[str, str] = Field(default={}, description="`database.table: database.table`")
+
+
+class SchemaRegistrySettings(Section):
+    """An external Confluent-compatible registry; without a url, schema ids are the producer's."""
+
+    url: str | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    ssl_ca: str | None = None
+
+
+class PublishSettings(Section):
+    """Kafka transactions of the producer: they end when nothing is queued, or at these caps."""
+
+    max_bytes: int = Field(default=16 * MIB, ge=64 * KIB)
+    max_seconds: float = Field(default=1.0, gt=0, le=30)
+    transaction_timeout_ms: int = Field(default=60_000, ge=10_000, le=900_000)
+    leader_session_timeout_ms: int = Field(
+        default=6_000, ge=500, description="after which a standby takes over from a killed producer"
+    )
+
+
+class ApplySettings(Section):
+    """How the consumer writes the target."""
+
+    via: Literal["auto", "row_events"] = "auto"
+    coalesce: bool = Field(default=True, description="write the net effect of a run per key")
+    on_divergence: Literal["stop"] = "stop"
+    batch_rows: int = Field(default=2_000, ge=1, description="of one target transaction")
+    batch_bytes: int = Field(default=8 * MIB, ge=64 * KIB, description="of one target transaction")
+    queue_bytes: int = Field(default=16 * MIB, ge=64 * KIB, description="waiting, per partition")
+    prefetch_kbytes: int = Field(
+        default=4 * KIB, ge=64, le=2_097_151, description="fetched ahead by librdkafka, KiB"
+    )
+    processes: int = Field(default=1, ge=1, le=256)
+    group_session_timeout_ms: int = Field(default=10_000, ge=500)
+    max_poll_interval_ms: int = Field(default=300_000, ge=10_000)
+    session_wait_timeout: int = Field(
+        default=60,
+        ge=5,
+        description="seconds after which the target drops a silent session's locks",
+    )
+    lock_wait_timeout: int = Field(
+        default=20, ge=1, description="seconds; then the batch is retried"
+    )
+
+
+class HttpSettings(Section):
+    """Health, metrics, status and schemas. Port 0 takes any free port."""
+
+    host: str = "127.0.0.1"
+    producer_port: int = Field(default=8701, ge=0, le=65535)
+    consumer_port: int = Field(default=8702, ge=0, le=65535)
+    token: SecretStr | None = None
+
+
+class LogSettings(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Names derived from it are properties."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        env_prefix="MYSYNC_",
+        env_nested_delimiter="__",
+        case_sensitive=False,
+    )
+
+    pipeline: str = Field(pattern=PIPELINE_PATTERN, description="names everything of a pipeline")
+    kafka: KafkaSettings = KafkaSettings()
+    source: SourceSettings = SourceSettings()
+    target: TargetSettings = TargetSettings()
+    topics: TopicsSettings = TopicsSettings()
+    filters: FiltersSettings = FiltersSettings()
+    rename: RenameSettings = RenameSettings()
+    schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
+    publish: PublishSettings = PublishSettings()
+    apply: ApplySettings = ApplySettings()
+    http: HttpSettings = HttpSettings()
+    log: LogSettings = LogSettings()
+    grace_seconds: float = Field(
+        default=25.0,
+        gt=0,
+        description="for a clean stop; less than the pod's terminationGracePeriodSeconds",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        from mysync_runtime.loading import EnvironmentWithFiles
+
+        return EnvironmentWithFiles(settings_cls), init_settings
+
+    @property
+    def rows_topic(self) -> str:
+        return f"{self.pipeline}.rows"
+
+    @property
+    def control_topic(self) -> str:
+        return f"{self.pipeline}.control"
+
+    @property
+    def state_topic(self) -> str:
+        return f"{self.pipeline}.state"
+
+    @property
+    def transactional_id(self) -> str:
+        return self.pipeline
+
+    @property
+    def position_group(self) -> str:
+        """The group that never has members and holds the binlog position."""
+        return f"mysync-producer-{self.pipeline}"
+
+    @property
+    def leader_group(self) -> str:
+        """The group whose one assigned member is the active producer."""
+        return f"mysync-producer-{self.pipeline}-leader"
+
+    @property
+    def consumer_group(self) -> str:
+        return f"mysync-consumer-{self.pipeline}-{self.target.name}"
+
+
+def is_pipeline_name(name: str) -> bool:
+    return re.fullmatch(PIPELINE_PATTERN, name) is not None
