@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pymysql
 import pymysql.connections
@@ -16,7 +16,10 @@ from mysync_runtime.errors import ConnectionLost, CredentialsError, MysyncError,
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.settings import MysqlSettings
 
-Connection = pymysql.connections.Connection[pymysql.cursors.Cursor]
+if TYPE_CHECKING:
+    Connection = pymysql.connections.Connection[pymysql.cursors.Cursor]
+else:
+    Connection = pymysql.connections.Connection
 
 
 class ErrorClass(Enum):
