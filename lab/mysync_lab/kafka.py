@@ -133,6 +133,9 @@ class KafkaServer(LocalServer):
             # Tests kill group members and wait for the rebalance.
             "group.initial.rebalance.delay.ms": "0",
             "group.min.session.timeout.ms": "1000",
+            # A killed broker may register again only when its old session is over (9 s by default).
+            "broker.session.timeout.ms": "3000",
+            "broker.heartbeat.interval.ms": "500",
             # Tests of retention and compaction wait for the cleaner, which otherwise first looks
             # after 30 s and then every 5 min.
             "log.initial.task.delay.ms": "500",

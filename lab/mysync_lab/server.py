@@ -232,21 +232,19 @@ class LocalServer(Server):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, how)
         try:
-            wait_until(lambda: not self._is_ours(pid), f"{self.name} to end", seconds)
+            wait_until(lambda: _ended(pid), f"{self.name} to end", seconds)
         except ServerFailed:
             os.kill(pid, signal.SIGKILL)
-            wait_until(lambda: not self._is_ours(pid), f"{self.name} to be killed", seconds)
+            wait_until(lambda: _ended(pid), f"{self.name} to be killed", seconds)
         self._remember(pid=None)
 
     def _is_ours(self, pid: int) -> bool:
-        """Whether the process lives and is this server (a zombie has no command line)."""
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
+        """Whether the process lives and is this server."""
         try:
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
         except (FileNotFoundError, ProcessLookupError):
             return False
-        return os.fsencode(f"{self.folder}/") in command
+        return os.fsencode(f"{self.folder}/") in command and not _ended(pid)
 
     def _find(self) -> int | None:
         """A process of this server that nobody recorded: its starter was killed too early."""
@@ -263,6 +261,23 @@ class LocalServer(Server):
         except FileNotFoundError:
             return "(no log)"
         return "\n".join(lines[-15:])
+
+
+def _ended(pid: int) -> bool:
+    """Whether the process is gone, with all its threads and so its locks, ports and files.
+
+    A killed process loses its command line first and its threads later; if it is ours it is reaped
+    here, if it isn't its zombie may stay.
+    """
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        # proc(5): the state follows the name, which stands in parentheses and may hold anything
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state in "ZX" and threads <= 1
 
 
 class ExternalServer(Server):

@@ -90,6 +90,9 @@ class SqlServer(LocalServer):
         ]
 
     def _running_options(self) -> list[str]:
+        # A killed server leaves these, and believes them if their pid exists, a zombie's too.
+        for leftover in (self.socket, self.socket.with_name(self.socket.name + ".lock")):
+            leftover.unlink(missing_ok=True)
         return [
             f"--log-error={self.log_file}",
             "--bind-address=127.0.0.1",
