@@ -37,6 +37,7 @@ from mysync_runtime.errors import (
     TransientError,
 )
 from mysync_runtime.lifecycle import Stop
+from mysync_runtime.log import RepeatFilter
 from mysync_runtime.settings import KIB, MIB, KafkaSettings, Settings
 
 Properties = dict[str, Any]
@@ -48,6 +49,7 @@ BATCH_OVERHEAD = 64 * KIB
 """What a record batch may need beside a value of `topics.max_message_bytes`: key and framing."""
 
 _librdkafka_log = logging.getLogger("librdkafka")
+_librdkafka_log.addFilter(RepeatFilter())
 
 
 # -- properties --------------------------------------------------------------------------------
@@ -422,7 +424,8 @@ def reader(settings: Settings, **properties: Any) -> Consumer:
     """A consumer outside any group: to `assign`, never to subscribe or commit."""
     return Consumer(
         consumer_properties(settings, group_id=f"mysync-reader-{settings.pipeline}")
-        | {"enable.partition.eof": True}
+        # The end is announced only after an empty fetch, which waits this long.
+        | {"enable.partition.eof": True, "fetch.wait.max.ms": 10}
         | properties
     )
 
@@ -446,24 +449,39 @@ def read_to_end(
     where = f"{topic}/{partition}"
     consumer = reader(settings)
     try:
+        # Known leaders first: else librdkafka looks for the offset again only after half a second.
+        _known(consumer, topic)
         consumer.assign([TopicPartition(topic, partition, start)])
         progress = time.monotonic()
         while True:
             stop.raise_if_requested()
             tick()
-            for message in consumer.consume(1000, 0.2):
+            for message in _take(consumer, 0.2):
                 error = message.error()
                 if error is None:
                     progress = time.monotonic()
                     yield message
                 elif error.code() == KafkaError._PARTITION_EOF:
                     return
-                else:
-                    found = error_of(error, "read to the end", where)
-                    if not found.retriable:
-                        raise found
+                elif not (found := error_of(error, "read to the end", where)).retriable:
+                    raise found
             if time.monotonic() - progress > patience:
                 raise TransientError(f"no record or end for {patience:g} s", where=where)
     finally:
         with suppress(RuntimeError):
             consumer.close()
+
+
+def _take(consumer: Consumer, timeout: float) -> Iterator[Message]:
+    # `consume` alone would wait until its batch is full.
+    first = consumer.poll(timeout)
+    if first is not None:
+        yield first
+        yield from consumer.consume(1000, 0)
+
+
+def _known(consumer: Consumer, topic: str) -> None:
+    try:
+        consumer.list_topics(topic, REQUEST_TIMEOUT)
+    except KafkaException as error:
+        raise error_of(error, "ask for the leaders", topic) from error

@@ -15,10 +15,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
-import structlog
-
 from mysync_runtime import crash, metrics
 from mysync_runtime.errors import MysyncError
+from mysync_runtime.log import get_logger
 
 EXIT_CLEAN = 0
 EXIT_ERROR = 1
@@ -123,7 +122,7 @@ def run_main(main: Callable[[], int | None]) -> int:
         return EXIT_CLEAN
     except Exception as error:  # noqa: BLE001 -- the last resort of a process
         metrics.count_error(error)
-        structlog.get_logger("mysync").exception("unexpected error")
+        get_logger().exception("unexpected error")
         say(f"{type(error).__name__}: {error}. This is a defect in mysync: please report it.")
         return EXIT_ERROR
 

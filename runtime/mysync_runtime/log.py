@@ -1,14 +1,17 @@
 """Structured logs on stderr: JSON lines, or coloured text when a person is watching.
 
-Each line carries what was bound to it (pipeline, partition, table, position). stdout is for data.
+Each line carries what was bound to it (pipeline, partition, table, position). What libraries say
+through `logging`, librdkafka's own lines among them, takes the same form. stdout is for data.
 """
 
 import logging
+import re
 import sys
+import time
 from typing import Literal
 
 import structlog
-from structlog.typing import FilteringBoundLogger, Processor
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 Format = Literal["auto", "json", "console"]
 
@@ -21,43 +24,76 @@ def configure(
     pipeline: str = "",
 ) -> None:
     """Sets logging up for this process; again whenever the level changes."""
+    threshold = logging.getLevelNamesMapping()[level.upper()]
     bound = {"service": service} | ({"pipeline": pipeline} if pipeline else {})
-    terminal = format == "console" or (format == "auto" and sys.stderr.isatty())
-    processors: list[Processor] = [
-        _with_process_wide(bound),
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add(bound),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    if terminal:
-        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
-    else:
-        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    rendering = _rendering(format)
     structlog.configure(
-        processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(_level(level)),
+        processors=shared + rendering,
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=max(_level(level), logging.WARNING), stream=sys.stderr, force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+        )
+    )
+    # Libraries' chatter interests only who asked for debug.
+    logging.basicConfig(
+        handlers=[handler],
+        level=max(threshold, logging.WARNING) if threshold > 10 else threshold,
+        force=True,
+    )
 
 
-def get_logger(name: str = "mysync", **bound: object) -> FilteringBoundLogger:
-    """A logger whose lines carry `logger=name` and what is bound here."""
-    logger: FilteringBoundLogger = structlog.get_logger(logger=name, **bound)
+def get_logger(component: str = "mysync", **bound: object) -> FilteringBoundLogger:
+    """A logger whose lines carry `component` and what is bound here."""
+    logger: FilteringBoundLogger = structlog.get_logger(component=component, **bound)
     return logger
 
 
-def _level(name: str) -> int:
-    return logging.getLevelNamesMapping()[name.upper()]
+class RepeatFilter(logging.Filter):
+    """Lets a line through once in `seconds`, whatever numbers it contains.
+
+    librdkafka reports a broker that is down at each of its many attempts.
+    """
+
+    def __init__(self, seconds: float = 30.0, remembered: int = 256) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._remembered = remembered
+        self._seen: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = re.sub(r"\d+", "0", record.getMessage())
+        now = time.monotonic()
+        if now - self._seen.get(text, -self._seconds) < self._seconds:
+            return False
+        if len(self._seen) >= self._remembered:
+            self._seen.clear()
+        self._seen[text] = now
+        return True
 
 
-def _with_process_wide(bound: dict[str, str]) -> Processor:
-    # Context variables don't reach threads that are started later; what is true for the whole
-    # process is added here instead.
-    def add(
-        _logger: object, _method: str, event: structlog.typing.EventDict
-    ) -> structlog.typing.EventDict:
+def _rendering(format: Format) -> list[Processor]:  # noqa: A002
+    terminal = sys.stderr.isatty()
+    if format == "console" or (format == "auto" and terminal):
+        return [structlog.dev.ConsoleRenderer(colors=terminal)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+def _add(bound: dict[str, str]) -> Processor:
+    # Context variables don't reach threads that are started later, so what is true for the whole
+    # process is added here.
+    def add(_logger: object, _method: str, event: EventDict) -> EventDict:
         for key, value in bound.items():
             event.setdefault(key, value)
         return event
