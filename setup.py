@@ -19,7 +19,11 @@ from setuptools.command.build_ext import build_ext
 HOT_PATH = (
     "mysync_schemas/avro.py",
     "mysync_schemas/hashing.py",
+    "mysync_producer/rowbuffer.py",
     "mysync_producer/rowimage.py",
+    "mysync_producer/rowtext.py",
+    "mysync_producer/rowtemporal.py",
+    "mysync_producer/rowkey.py",
     "mysync_producer/rowcodec.py",
     "mysync_consumer/rowread.py",
     "mysync_consumer/rowimage.py",

@@ -1,0 +1,238 @@
+"""From a table's TABLE_MAP and its known schema to the codecs of its columns.
+
+What the schema says decides how a value is carried; what the TABLE_MAP says decides how many bytes
+it has. Where both speak they have to agree, or the table was changed behind the stream's back:
+names, types, lengths, signs, nullability, character sets, labels. Nothing is guessed.
+"""
+
+from mysync_producer.rowerrors import SchemaMismatch
+from mysync_producer.rowimage import (
+    BitCodec,
+    DecimalCodec,
+    FixedCodec,
+    IntCodec,
+    UInt64Codec,
+    ValueCodec,
+    YearCodec,
+)
+from mysync_producer.rowtemporal import DateCodec, DatetimeCodec, TimeCodec, TimestampCodec
+from mysync_producer.rowtext import (
+    BytesCodec,
+    EnumCodec,
+    JsonCodec,
+    Latin1Codec,
+    SetCodec,
+    Utf8Codec,
+    latin1_text,
+)
+from mysync_producer.tablemap import ColumnType, TableMap
+from mysync_schemas.table import Column, TableSchema
+
+_TYPES = {
+    "tinyint": ColumnType.TINY,
+    "smallint": ColumnType.SHORT,
+    "mediumint": ColumnType.INT24,
+    "int": ColumnType.LONG,
+    "bigint": ColumnType.LONGLONG,
+    "float": ColumnType.FLOAT,
+    "double": ColumnType.DOUBLE,
+    "decimal": ColumnType.NEWDECIMAL,
+    "year": ColumnType.YEAR,
+    "date": ColumnType.DATE,
+    "datetime": ColumnType.DATETIME2,
+    "timestamp": ColumnType.TIMESTAMP2,
+    "time": ColumnType.TIME2,
+    "char": ColumnType.STRING,
+    "binary": ColumnType.STRING,
+    "inet4": ColumnType.STRING,
+    "inet6": ColumnType.STRING,
+    "uuid": ColumnType.STRING,
+    "varchar": ColumnType.VARCHAR,
+    "varbinary": ColumnType.VARCHAR,
+    "tinytext": ColumnType.BLOB,
+    "text": ColumnType.BLOB,
+    "mediumtext": ColumnType.BLOB,
+    "longtext": ColumnType.BLOB,
+    "tinyblob": ColumnType.BLOB,
+    "blob": ColumnType.BLOB,
+    "mediumblob": ColumnType.BLOB,
+    "longblob": ColumnType.BLOB,
+    "bit": ColumnType.BIT,
+    "enum": ColumnType.ENUM,
+    "set": ColumnType.SET,
+    "json": ColumnType.JSON,
+    "vector": ColumnType.VECTOR,
+}
+_WIDTHS = {"tinyint": 1, "smallint": 2, "mediumint": 3, "int": 4, "bigint": 8}
+# Octets of the types whose length information_schema doesn't give (MariaDB).
+_PADDED = {"inet4": 4, "inet6": 16, "uuid": 16}
+_BLOB_PREFIX = {"tiny": 1, "medium": 3, "long": 4}
+_WIDEST = {"utf8mb4": 4, "utf8mb3": 3, "utf8": 3, "ascii": 1}
+
+
+def codecs(table_map: TableMap, schema: TableSchema) -> list[ValueCodec]:
+    """The table's codecs, in its order. Raises `SchemaMismatch`."""
+    columns = sorted(schema.columns, key=lambda column: column.ordinal)
+    table = str(schema.table_id)
+    if (table_map.db, table_map.table) != schema.table_id:
+        raise SchemaMismatch(table, f"it names {table_map.db}.{table_map.table}")
+    if table_map.columns != len(columns):
+        raise SchemaMismatch(table, f"{table_map.columns} columns where {len(columns)} are known")
+    if not table_map.names:
+        raise SchemaMismatch(table, "it has no column names")
+    return [
+        _Matching(table, column, table_map, index).codec() for index, column in enumerate(columns)
+    ]
+
+
+class _Matching:
+    """One column, as both sides see it."""
+
+    def __init__(self, table: str, column: Column, table_map: TableMap, index: int) -> None:
+        self.table = table
+        self.column = column
+        self.type = table_map.types[index]
+        self.meta = table_map.metas[index]
+        self.unsigned = table_map.unsigned[index] if table_map.unsigned else None
+        self.labels = (table_map.labels[index] if table_map.labels else None) or ()
+        collation = table_map.collations[index] if table_map.collations else None
+        self.same("name", table_map.names[index], column.name)
+        self.same("NULLs allowed", table_map.nullable[index], column.nullable)
+        wanted = _TYPES.get(column.data_type, ColumnType.GEOMETRY)
+        if self.type != wanted:
+            self.differ("type", ColumnType(self.type).name, wanted.name)
+        if collation is not None and (charset := charset_of(collation)) is not None:
+            self.same("character set", charset, column.charset or "binary")
+
+    def differ(self, what: str, found: object, known: object) -> None:
+        name = self.column.name
+        raise SchemaMismatch(self.table, f"column {name}: {what} {found}, known as {known}")
+
+    def same(self, what: str, found: object, known: object) -> None:
+        if isinstance(known, str) and known == "utf8":
+            known = "utf8mb3"
+        if found != known:
+            self.differ(what, found, known)
+
+    def codec(self) -> ValueCodec:
+        column, meta, nullable = self.column, self.meta, self.column.nullable
+        match ColumnType(self.type):
+            case ColumnType.TINY | ColumnType.SHORT | ColumnType.INT24 | ColumnType.LONG:
+                self.same("UNSIGNED", self.unsigned, column.unsigned)
+                return IntCodec(nullable, _WIDTHS[column.data_type], column.unsigned)
+            case ColumnType.LONGLONG:
+                self.same("UNSIGNED", self.unsigned, column.unsigned)
+                return UInt64Codec(nullable) if column.unsigned else IntCodec(nullable, 8, False)
+            case ColumnType.FLOAT | ColumnType.DOUBLE:
+                self.same("width", meta, 4 if column.data_type == "float" else 8)
+                return FixedCodec(nullable, meta)
+            case ColumnType.NEWDECIMAL:
+                self.same("(precision, scale)", (meta & 255, meta >> 8), _precision(column))
+                return DecimalCodec(nullable, meta & 255, meta >> 8)
+            case ColumnType.YEAR:
+                return YearCodec(nullable, False)
+            case ColumnType.BIT:
+                bits = (meta >> 8) * 8 + (meta & 255)
+                self.same("bits", bits, column.precision)
+                return BitCodec(nullable, bits)
+            case ColumnType.DATE:
+                return DateCodec(nullable)
+            case ColumnType.DATETIME2 | ColumnType.TIMESTAMP2 | ColumnType.TIME2:
+                return self.temporal()
+            case ColumnType.ENUM:
+                return self.enum()
+            case ColumnType.SET:
+                return self.set()
+            case ColumnType.JSON:
+                self.same("length bytes", meta, 4)
+                return JsonCodec(nullable, meta)
+            case _:
+                return self.sized()
+
+    def temporal(self) -> ValueCodec:
+        self.same("fraction digits", self.meta, self.column.fsp)
+        kind = {"datetime": DatetimeCodec, "timestamp": TimestampCodec, "time": TimeCodec}
+        return kind[self.column.data_type](self.column.nullable, self.meta)
+
+    def sized(self) -> ValueCodec:
+        """Text and binary strings, short and long."""
+        column, meta = self.column, self.meta
+        name = column.data_type
+        if self.type == ColumnType.STRING:
+            # Lengths over 255 take two bits of the type byte, inverted (`Field_string`).
+            limit = (meta >> 8) | (meta & 0x30 ^ 0x30) << 4
+            self.same("octets", limit, _PADDED.get(name, column.octet_length))
+        elif self.type == ColumnType.VARCHAR:
+            limit = meta
+            self.same("octets", limit, column.octet_length)
+        else:
+            head = next((p for p in _BLOB_PREFIX if name.startswith(p)), "")
+            geometry = self.type == ColumnType.GEOMETRY or self.type == ColumnType.VECTOR
+            self.same("length bytes", meta, 4 if geometry else _BLOB_PREFIX.get(head, 2))
+            limit = (1 << (8 * meta)) - 1
+        if self.type in (ColumnType.STRING, ColumnType.VARCHAR):
+            prefix = 1 if limit < 256 else 2
+        else:
+            prefix = meta
+        if column.charset is None or column.charset == "binary":
+            padded = self.type == ColumnType.STRING
+            return BytesCodec(column.nullable, prefix, limit, limit if padded else 0)
+        if column.charset == "latin1":
+            return Latin1Codec(column.nullable, prefix, limit)
+        if column.charset not in _WIDEST:
+            self.differ("character set", column.charset, "one of those that are replicated")
+        return Utf8Codec(column.nullable, prefix, limit, _WIDEST[column.charset])
+
+    def enum(self) -> ValueCodec:
+        labels = self.texts()
+        self.same("bytes", self.meta >> 8, 1 if len(labels) < 256 else 2)
+        return EnumCodec(self.column.nullable, self.meta >> 8, labels)
+
+    def set(self) -> ValueCodec:
+        labels = [label or None for label in self.texts()]
+        width = (len(labels) + 7) // 8
+        self.same("bytes", self.meta >> 8, width if width <= 4 else 8)
+        return SetCodec(self.column.nullable, self.meta >> 8, labels)
+
+    def texts(self) -> list[str | None]:
+        """The labels; None for those that aren't text, and for all but the first of equal ones."""
+        self.same("number of labels", len(self.labels), len(self.column.labels))
+        texts: list[str | None] = []
+        for found, known in zip(self.labels, self.column.labels, strict=True):
+            text = _label(found, self.column.charset or "binary")
+            if text is not None:
+                self.same("label", text, known)
+            texts.append(None if text in texts else text)
+        return texts
+
+
+def _precision(column: Column) -> tuple[int | None, int]:
+    return column.precision, column.scale or 0
+
+
+def _label(label: bytes, charset: str) -> str | None:
+    if charset == "latin1":
+        return latin1_text(label)
+    try:
+        return label.decode("ascii" if charset in ("ascii", "binary") else "utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def charset_of(collation: int) -> str | None:
+    """The character set of a collation id, of those that are replicated; None for other ids.
+
+    Ids: MySQL's and MariaDB's information_schema.collations. MariaDB's NO PAD variants are 1024 up.
+    """
+    base = collation - 1024 if 1024 <= collation < 2048 else collation
+    if base == 63:
+        return "binary"
+    if base in (5, 8, 15, 31, 47, 48, 49, 94):
+        return "latin1"
+    if base in (11, 65):
+        return "ascii"
+    if base in (33, 76, 83, 223) or 192 <= base <= 215:
+        return "utf8mb3"
+    if base in (45, 46) or 224 <= base <= 247 or 255 <= base <= 323:
+        return "utf8mb4"
+    return None

@@ -1,0 +1,3 @@
+from typing import Any
+
+def memcpy(target: Any, source: Any, size: int, /) -> None: ...
