@@ -1,7 +1,7 @@
 """The two hashes of a canonical key. Hot path: compiled where there is a compiler.
 
-The partition is Kafka's own choice for keyed messages (`Utils.murmur2`, `toPositive`, modulo), made of
-the canonical key. `key_hash` is xxh3-64 of the same bytes, as Avro's signed long.
+The partition is Kafka's own choice for keyed messages (`Utils.murmur2`, `toPositive`, modulo), here
+of the canonical key. `key_hash` is xxh3-64 of the same bytes, as Avro's signed long.
 """
 
 from __future__ import annotations
