@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from mysync_lab.compare import Comparison, compare
 from mysync_lab.schema_copy import copy_databases, drop_databases
 from mysync_lab.sql import SqlServer
