@@ -67,6 +67,8 @@ def start(config: Path | None, role: Role, service: str) -> Settings:
 def run_app(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     """Runs a command line; returns the exit code. Wrong usage is 2, as click has it."""
 
+    log.configure(service=app.info.name or "mysync")
+
     def call() -> int:
         # standalone: click itself reports wrong usage and exits with 2.
         try:

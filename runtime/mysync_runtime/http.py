@@ -4,6 +4,7 @@ It runs in a thread of its own, so it answers while the main loop is busy, and t
 no longer runs. `/livez` never asks a dependency: restarting us would not mend Kafka.
 """
 
+import json
 import socket
 import threading
 import time
@@ -102,7 +103,8 @@ def application(spec: AppSpec) -> Starlette:
         )
 
     async def status(_request: Request) -> Response:
-        return JSONResponse(dict(await run_in_threadpool(spec.status)))
+        content = json.dumps(await run_in_threadpool(spec.status), default=str)
+        return Response(content, media_type="application/json")
 
     async def metrics_page(_request: Request) -> Response:
         return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
@@ -134,19 +136,12 @@ def serve(spec: AppSpec, *, host: str, port: int) -> HttpHandle:
         timeout_keep_alive=5,
         server_header=False,
     )
-    server = _ThreadServer(config)
+    server = uvicorn.Server(config)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [bound]}, name="http", daemon=True
     )
     thread.start()
     return HttpHandle(host, bound.getsockname()[1], server, thread)
-
-
-class _ThreadServer(uvicorn.Server):
-    """Leaves the process's signal handlers alone: those are `lifecycle`'s."""
-
-    def install_signal_handlers(self) -> None:
-        pass
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -101,6 +101,8 @@ class _UniqueKeys(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key.value!r} is given twice", key.start_mark
@@ -138,16 +140,20 @@ def _secret_from(path: str, setting: str) -> str:
 
 
 def _refuse_misspelt_variables() -> None:
-    # pydantic-settings passes over top-level names it doesn't know. Ours all have a section and
-    # `__`; other MYSYNC_ names (crash points, the lab) don't.
+    # pydantic-settings passes over top-level names it doesn't know. With `__` they can only be
+    # meant for us; without, other MYSYNC_ names are in use (the lab, Kubernetes' own variables).
+    known = Settings.model_fields
     for name in os.environ:
-        if name.upper().startswith(PREFIX) and NESTED in name:
-            section = name[len(PREFIX) :].partition(NESTED)[0].lower()
-            if section not in Settings.model_fields:
-                raise ConfigError(
-                    f"there is no section {section!r}{_nearest(section, Settings.model_fields)}",
-                    where=name,
-                )
+        if not name.upper().startswith(PREFIX):
+            continue
+        first, nested, _ = name[len(PREFIX) :].lower().partition(NESTED)
+        if first in known:
+            continue
+        near = difflib.get_close_matches(first, known, n=1, cutoff=0.8)
+        if nested or near:
+            raise ConfigError(
+                f"{name} sets nothing{_nearest(first, known)}", where="the environment"
+            )
 
 
 def _explain(error: ValidationError) -> str:

@@ -86,7 +86,12 @@ class RepeatFilter(logging.Filter):
 def _rendering(format: Format) -> list[Processor]:  # noqa: A002
     terminal = sys.stderr.isatty()
     if format == "console" or (format == "auto" and terminal):
-        return [structlog.dev.ConsoleRenderer(colors=terminal)]
+        # Never rich's traceback: it prints local variables, secrets among them.
+        return [
+            structlog.dev.ConsoleRenderer(
+                colors=terminal, exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
 
 

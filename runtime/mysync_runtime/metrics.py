@@ -17,8 +17,11 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 def version() -> str:
-    """The version of the installed distribution `mysync`."""
-    return importlib.metadata.version("mysync")
+    """The version of the installed distribution `mysync`, `unknown` when it runs uninstalled."""
+    try:
+        return importlib.metadata.version("mysync")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def count_error(error: BaseException) -> None:

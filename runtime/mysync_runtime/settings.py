@@ -153,7 +153,7 @@ class TopicsSettings(Section):
         default=7 * DAY_MS, ge=-1, description="of the rows topic; -1 keeps for ever"
     )
     max_message_bytes: int = Field(
-        default=1_000_000, ge=10_000, description="larger rows go in parts"
+        default=1_000_000, ge=10_000, le=32 * MIB, description="larger rows go in parts"
     )
 
     @model_validator(mode="after")

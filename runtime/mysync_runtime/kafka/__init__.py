@@ -1,0 +1,44 @@
+"""Kafka: client properties, what errors mean, topics and their ids, reading to the end."""
+
+from mysync_runtime.kafka.admin import (
+    REQUEST_TIMEOUT,
+    TopicInfo,
+    TopicSpec,
+    check_partitions,
+    connect_at_start,
+    describe_topics,
+    ensure_topics,
+    topic_specs,
+)
+from mysync_runtime.kafka.errors import error_of, kafka_error
+from mysync_runtime.kafka.properties import (
+    BATCH_OVERHEAD,
+    Properties,
+    admin_properties,
+    client_properties,
+    consumer_properties,
+    producer_properties,
+)
+from mysync_runtime.kafka.reading import read_to_end, reader, watermarks
+
+__all__ = [
+    "BATCH_OVERHEAD",
+    "REQUEST_TIMEOUT",
+    "Properties",
+    "TopicInfo",
+    "TopicSpec",
+    "admin_properties",
+    "check_partitions",
+    "client_properties",
+    "connect_at_start",
+    "consumer_properties",
+    "describe_topics",
+    "ensure_topics",
+    "error_of",
+    "kafka_error",
+    "producer_properties",
+    "read_to_end",
+    "reader",
+    "topic_specs",
+    "watermarks",
+]

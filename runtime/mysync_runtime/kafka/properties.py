@@ -1,0 +1,102 @@
+"""Client properties from the settings.
+
+Everything exactly-once rests on is set here and refused in `kafka.properties`.
+"""
+
+import logging
+from typing import Any
+
+from mysync_runtime.log import RepeatFilter
+from mysync_runtime.settings import KIB, MIB, KafkaSettings, Settings
+
+Properties = dict[str, Any]
+
+BATCH_OVERHEAD = 64 * KIB
+"""What a record batch may need beside a value of `topics.max_message_bytes`: key and framing."""
+
+_librdkafka_log = logging.getLogger("librdkafka")
+_librdkafka_log.addFilter(RepeatFilter())
+
+
+def client_properties(kafka: KafkaSettings) -> Properties:
+    """What every client needs: addresses, TLS, SASL, and the user's own properties."""
+    properties: Properties = {
+        **kafka.properties,
+        "bootstrap.servers": ",".join(kafka.bootstrap_servers),
+        "security.protocol": kafka.security_protocol,
+        "log.connection.close": False,
+        "socket.keepalive.enable": True,
+        "reconnect.backoff.max.ms": 5_000,
+        "logger": _librdkafka_log,
+    }
+    if kafka.security_protocol.endswith("ssl"):
+        properties["enable.ssl.certificate.verification"] = kafka.ssl_verify
+        if not kafka.ssl_verify:
+            properties["ssl.endpoint.identification.algorithm"] = "none"
+    optional = {
+        "sasl.mechanism": kafka.sasl_mechanism,
+        "sasl.username": kafka.sasl_username,
+        "sasl.password": kafka.sasl_password and kafka.sasl_password.get_secret_value(),
+        "ssl.ca.location": kafka.ssl_ca,
+        "ssl.certificate.location": kafka.ssl_cert,
+        "ssl.key.location": kafka.ssl_key,
+        "ssl.key.password": kafka.ssl_key_password and kafka.ssl_key_password.get_secret_value(),
+    }
+    return properties | {name: value for name, value in optional.items() if value is not None}
+
+
+def producer_properties(settings: Settings, *, transactional_id: str | None = None) -> Properties:
+    """An idempotent, transactional producer (of the pipeline, unless named otherwise).
+
+    `retry.backoff.ms=5`: a transaction with offsets otherwise takes 100 ms, because its first try
+    meets the end of the one before.
+    """
+    return client_properties(settings.kafka) | {
+        "transactional.id": transactional_id or settings.transactional_id,
+        "transaction.timeout.ms": settings.publish.transaction_timeout_ms,
+        "enable.idempotence": True,
+        "acks": "all",
+        "retry.backoff.ms": 5,
+        "compression.type": "lz4",
+        "linger.ms": 5,
+        "message.max.bytes": max(settings.topics.max_message_bytes + BATCH_OVERHEAD, 8 * MIB),
+        "queue.buffering.max.messages": 2_000_000,
+        "queue.buffering.max.kbytes": 2 * max(settings.publish.max_bytes, 16 * MIB) // KIB,
+    }
+
+
+def consumer_properties(
+    settings: Settings,
+    *,
+    group_id: str,
+    session_timeout_ms: int | None = None,
+    prefetch_kbytes: int | None = None,
+) -> Properties:
+    """A consumer of committed records that never resets its position and never commits itself.
+
+    `fetch.queue.backoff.ms`: with a small prefetch, librdkafka would else pause for a second each
+    time it is full.
+    """
+    session = session_timeout_ms or settings.apply.group_session_timeout_ms
+    prefetch = prefetch_kbytes or settings.apply.prefetch_kbytes
+    return client_properties(settings.kafka) | {
+        "group.id": group_id,
+        "isolation.level": "read_committed",
+        "auto.offset.reset": "error",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "partition.assignment.strategy": "cooperative-sticky",
+        "allow.auto.create.topics": False,
+        "session.timeout.ms": session,
+        "heartbeat.interval.ms": max(100, session // 4),
+        "max.poll.interval.ms": max(session, settings.apply.max_poll_interval_ms),
+        "queued.max.messages.kbytes": prefetch,
+        "fetch.message.max.bytes": min(MIB // 2, prefetch * KIB),
+        "fetch.max.bytes": max(2 * MIB, prefetch * KIB),
+        "fetch.queue.backoff.ms": 5,
+        "fetch.error.backoff.ms": 100,
+    }
+
+
+def admin_properties(kafka: KafkaSettings) -> Properties:
+    return client_properties(kafka)

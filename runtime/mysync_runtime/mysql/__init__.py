@@ -1,0 +1,43 @@
+"""Connections to MySQL and MariaDB: one way to connect, one way to class an error."""
+
+from mysync_runtime.mysql.connection import (
+    Connection,
+    Flavor,
+    arguments_of,
+    connect,
+    connect_at_start,
+    flavor,
+    quote,
+    quote_table,
+    rows,
+    scalar,
+    tls_arguments,
+    variables,
+)
+from mysync_runtime.mysql.errors import (
+    ErrorClass,
+    classify,
+    code_of,
+    error_of,
+    message_of,
+)
+
+__all__ = [
+    "Connection",
+    "ErrorClass",
+    "Flavor",
+    "arguments_of",
+    "classify",
+    "code_of",
+    "connect",
+    "connect_at_start",
+    "error_of",
+    "flavor",
+    "message_of",
+    "quote",
+    "quote_table",
+    "rows",
+    "scalar",
+    "tls_arguments",
+    "variables",
+]
