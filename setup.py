@@ -16,6 +16,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
+# Listed modules that don't exist are passed over.
 HOT_PATH = (
     "mysync_schemas/avro.py",
     "mysync_schemas/hashing.py",
@@ -67,6 +68,7 @@ def extensions() -> list[Extension]:
             compiled += cythonize(
                 [extension],
                 build_dir="build/cython",
+                include_path=list(ROOTS.values()),
                 compiler_directives={"language_level": 3},
                 quiet=True,
             )
@@ -82,6 +84,10 @@ def give_up(why: str) -> None:
 
 
 class BuildExt(build_ext):
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
     def run(self) -> None:
         self.remove_stale(Path(self.build_lib))
         if self.inplace:
