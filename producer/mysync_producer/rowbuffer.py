@@ -8,6 +8,8 @@ where the fast way differs, and nowhere else: callers are the same in both.
 Reading is never bounds-checked here: who calls has compared `pos + size` with the row's end.
 """
 
+from typing import Any
+
 import cython
 
 if cython.compiled:
@@ -23,7 +25,7 @@ class RowBuffer:
         if cython.compiled:
             self.data = bytearray(_START)
             self.capacity = _START
-            self.p = self.data
+            self.p: Any = self.data
         else:
             self.data = bytearray()
         self.length = 0
@@ -78,8 +80,8 @@ class RowBuffer:
                 z >>= 7
             data.append(z)
 
-    def put(self, src: bytes, pos: int, size: int) -> None:
-        """`size` bytes of the source as they are."""
+    def put(self, src: Any, pos: int, size: int) -> None:
+        """`size` bytes of `src` (bytes; compiled, any memory) as they are."""
         if cython.compiled:
             if self.capacity - self.length < size:
                 self.grow(size)
@@ -114,13 +116,15 @@ class RowBuffer:
 
     def byte_at(self, at: int) -> int:
         if cython.compiled:
-            return self.p[at]
+            byte: int = self.p[at]
+            return byte
         return self.data[at]
 
     def take(self, start: int, end: int) -> bytes:
         """A copy of the bytes from `start` to `end`."""
         if cython.compiled:
-            return self.p[start:end]
+            copy: bytes = self.p[start:end]
+            return copy
         return bytes(self.data[start:end])
 
 

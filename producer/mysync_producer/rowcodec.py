@@ -12,8 +12,6 @@ taken from the Sequencer by then is void, as is everything else after a DataErro
 
 from collections.abc import Mapping
 
-import cython
-
 from mysync_producer.rowbuffer import RowBuffer
 from mysync_producer.rowerrors import BadValue, CorruptRow, MinimalImage, SchemaMismatch
 from mysync_producer.rowimage import ValueCodec
@@ -52,7 +50,7 @@ class Sequencer:
         return self.seq, prev
 
     def take_all(self) -> tuple[int, list[int]]:
-        """(seq, prev of each partition) of the next record, of which every partition gets a copy."""
+        """(seq, prev of each partition) of the next record: each partition gets a copy."""
         self.seq += 1
         prev = self.prev
         self.prev = [self.seq] * len(prev)

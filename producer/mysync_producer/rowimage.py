@@ -191,7 +191,7 @@ def ten_to(digits: int) -> int:
         for _ in range(digits):
             value *= 10
         return value
-    return _TENS[digits]
+    return int(_TENS[digits])
 
 
 def put_integer(out: RowBuffer, value: int) -> int:

@@ -5,8 +5,6 @@ The canonical key's layout is that of `mysync_schemas.partition`, which says why
 from the slices of the image that the identity columns' codecs have noted, without decoding.
 """
 
-import cython
-
 from mysync_producer.rowbuffer import RowBuffer
 from mysync_producer.rowimage import ValueCodec
 from mysync_schemas.fold import FoldTable
@@ -20,17 +18,13 @@ _NEGATIVE_ZERO = {int(Kind.FLOAT): b"\0\0\0\x80", int(Kind.DOUBLE): b"\0\0\0\0\0
 class KeyPart:
     """One identity column: `prefix` characters of it (0: all)."""
 
-    def __init__(
-        self, codec: ValueCodec, kind: int, prefix: int, fold: FoldTable | None
-    ) -> None:
+    def __init__(self, codec: ValueCodec, kind: int, prefix: int, fold: FoldTable | None) -> None:
         self.codec = codec
         self.kind = kind
         self.prefix = prefix
         self.fold = fold
         # What the bytes of an image aren't yet: folded, cut, or a zero without a sign.
-        self.plain = not (
-            kind == _STRING or kind in _NEGATIVE_ZERO or (kind == _BYTES and prefix)
-        )
+        self.plain = not (kind == _STRING or kind in _NEGATIVE_ZERO or (kind == _BYTES and prefix))
 
     def put(self, images: RowBuffer, out: RowBuffer) -> int:
         """Appends the part to a canonical key; `images` holds the codec's last value."""
@@ -60,6 +54,7 @@ class KeyPart:
         while avro[at - 1] > 127:
             at += 1
         if self.kind == _STRING:
+            assert self.fold is not None
             text = avro[at:].decode()
             folded: bytes = self.fold.fold(text[: self.prefix] if self.prefix else text)
             return folded

@@ -42,8 +42,14 @@ def days(year: int, month: int, day: int) -> int:
         year -= 1
         month += 12
     return (
-        365 * year + year // 4 - year // 100 + year // 400
-        + (153 * (month - 3) + 2) // 5 + day - 1 - 719_468
+        365 * year
+        + year // 4
+        - year // 100
+        + year // 400
+        + (153 * (month - 3) + 2) // 5
+        + day
+        - 1
+        - 719_468
     )
 
 
@@ -87,14 +93,16 @@ class FractionCodec(ValueCodec):
 
     def __init__(self, nullable: bool, exceptional: bool, fsp: int, width: int) -> None:
         ValueCodec.__init__(self, nullable, exceptional)
+        # Python's numbers: a shift by a C int would be C's, of 32 bits.
+        fraction = (fsp + 1) // 2
         self.fsp = fsp
-        self.fraction = (fsp + 1) // 2
-        self.unit = _UNIT[self.fraction]
+        self.fraction = fraction
+        self.unit = _UNIT[fraction]
         self.digit = _DIGIT[fsp]
-        self.width = width + self.fraction
+        self.width = width + fraction
         self.top = 1 << 32
-        self.zero = 0x800000 << (8 * self.fraction)
-        self.fraction_mask = (1 << (8 * self.fraction)) - 1
+        self.zero = 0x800000 << (8 * fraction)
+        self.fraction_mask = (1 << (8 * fraction)) - 1
 
     def micros(self, fraction: int) -> int:
         """Microseconds of a stored fraction."""
@@ -144,8 +152,8 @@ class DatetimeCodec(FractionCodec):
 
 
 class TimestampCodec(FractionCodec):
-    """TIMESTAMP2: 4 bytes, big-endian, seconds from 1970 UTC, unsigned (MariaDB from 11.5 on goes to
-    2106); 0 is '0000-00-00 00:00:00'."""
+    """TIMESTAMP2: 4 bytes, big-endian, seconds from 1970 UTC, unsigned (MariaDB from 11.5 on goes
+    to 2106); 0 is '0000-00-00 00:00:00'."""
 
     def __init__(self, nullable: bool, fsp: int) -> None:
         FractionCodec.__init__(self, nullable, True, fsp, 4)

@@ -107,9 +107,9 @@ def is_utf8(src: bytes, pos: int, size: int, widest: int) -> bool:
         second = src[pos]
         if second & 0xC0 != 0x80:
             return False
-        if first == 0xE0 and second < 0xA0 or first == 0xED and second > 0x9F:
+        if (first == 0xE0 and second < 0xA0) or (first == 0xED and second > 0x9F):
             return False
-        if first == 0xF0 and second < 0x90 or first == 0xF4 and second > 0x8F:
+        if (first == 0xF0 and second < 0x90) or (first == 0xF4 and second > 0x8F):
             return False
         if more > 1 and src[pos + 1] & 0xC0 != 0x80:
             return False
@@ -188,8 +188,8 @@ def encoded_text(text: str) -> bytes:
 
 
 class EnumCodec(ValueCodec):
-    """ENUM: the label of an index from 1. The index itself for 0 (the error value), an index without
-    a label, and where a label (None) isn't text or isn't the first of its kind."""
+    """ENUM: the label of an index from 1. The index itself for 0 (the error value), for an index
+    without a label, and where a label (None) isn't text or isn't the first of its kind."""
 
     def __init__(self, nullable: bool, width: int, labels: list[str | None]) -> None:
         ValueCodec.__init__(self, nullable, True)

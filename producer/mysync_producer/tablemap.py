@@ -6,7 +6,7 @@ bounds checks; a body that doesn't add up is `CorruptTableMap`, an unknown colum
 field too: neither says how long it is, or what it would change.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeVar
@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 
 
 class ColumnType(IntEnum):
-    """Column types of the binlog (`enum_field_types`), as the type bytes of a TABLE_MAP say them."""
+    """Column types (`enum_field_types`), as the type bytes of a TABLE_MAP say them."""
 
     TINY = 1
     SHORT = 2
@@ -306,8 +306,8 @@ class _Optional:
                     (self._column(cursor), cursor.lenenc()) for _ in _rest(cursor)
                 )
             case 12:
-                bits = cursor.take((self.count + 7) // 8)
-                self.visible = _bits(bits, self.count, msb_first=True)
+                visible = cursor.take((self.count + 7) // 8)
+                self.visible = _bits(visible, self.count, msb_first=True)
             case 13:
                 columns = self.by_type[ColumnType.VECTOR]
                 self.dimensions = self._spread({i: cursor.lenenc() for i in columns})
@@ -335,7 +335,7 @@ class _Optional:
         for _ in range(cursor.lenenc()):
             yield cursor.take(cursor.lenenc())
 
-    def _spread(self, values: dict[int, _T]) -> tuple[_T | None, ...]:
+    def _spread(self, values: Mapping[int, _T]) -> tuple[_T | None, ...]:
         return tuple(values.get(i) for i in range(self.count))
 
     def all_collations(self) -> tuple[int | None, ...]:
