@@ -1,0 +1,128 @@
+"""Whole pipelines between the lab's servers: real processes, real traffic, compared by SELECT."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka.admin import AdminClient
+from mysync_lab.catchup import wait_caught_up
+from mysync_lab.compare import compare
+from mysync_lab.kafka import KafkaServer
+from mysync_lab.schema_copy import copy_databases
+from mysync_lab.server import Server
+from mysync_lab.services import Pipeline, Service, settings
+from mysync_lab.sql import SqlServer
+
+_numbers = itertools.count(1)
+
+
+class Replica:
+    """A pipeline, its two servers and the one database that it replicates."""
+
+    def __init__(
+        self,
+        folder: Path,
+        source: SqlServer,
+        target: SqlServer,
+        kafka: Server | str,
+        **sections: Any,
+    ) -> None:
+        self.db = f"t{os.getpid()}_{next(_numbers)}"
+        self.source = source
+        self.target = target
+        sections = {"filters": {"include": [f"{self.db}.*"]}} | sections
+        self.pipeline = Pipeline(folder, settings(self.db, source, target, kafka, **sections))
+        with source.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {self.db}")
+
+    @property
+    def services(self) -> list[Service]:
+        return self.pipeline.services
+
+    def on_source(self, *statements: str) -> None:
+        """Runs statements in the database on the source, each its own transaction."""
+        with self.source.connect(database=self.db) as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def copy_schema(self) -> None:
+        """Creates the target's tables; to be called before the first start."""
+        with self.source.connect() as source, self.target.connect() as target:
+            copy_databases(source, target, [self.db])
+
+    def create(self, *tables: str) -> None:
+        """Creates tables on both sides."""
+        self.on_source(*tables)
+        self.copy_schema()
+
+    def start(self) -> tuple[Service, Service]:
+        """Both services, ready."""
+        producer = self.pipeline.producer().start().wait_ready()
+        consumer = self.pipeline.consumer().start().wait_ready()
+        return producer, consumer
+
+    def catch_up(self, seconds: float = 60, services: Sequence[Service] | None = None) -> None:
+        """Waits until the target has everything; fails at once if one of the services ended."""
+        if services is None:
+            services = [service for service in self.services if service.running]
+        with self.source.connect() as source, self.target.connect() as target:
+            wait_caught_up(
+                source,
+                target,
+                self.pipeline.name,
+                self.pipeline.partitions,
+                seconds=seconds,
+                services=services,
+            )
+
+    def assert_equal(self) -> None:
+        """Every table of the database equal by SELECT and by SHOW CREATE TABLE."""
+        with self.source.connect() as source, self.target.connect() as target:
+            found = compare(source, target, [self.db])
+        assert found.equal, str(found)
+
+    def end(self, kafka: KafkaServer | None) -> None:
+        """Ends the processes and removes what the pipeline left on the servers."""
+        self.pipeline.end()
+        for server in (self.source, self.target):
+            if server.running:
+                with server.connect() as connection, connection.cursor() as cursor:
+                    cursor.execute(f"DROP DATABASE IF EXISTS {self.db}")
+        if kafka is not None and kafka.running:
+            admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+            for future in admin.delete_topics(self.pipeline.topics).values():
+                future.exception()
+
+
+MakeReplica = Callable[..., Replica]
+
+
+@pytest.fixture
+def make_replica(
+    mysql_a: SqlServer, mysql_b: SqlServer, kafka: KafkaServer, tmp_path: Path
+) -> Iterator[MakeReplica]:
+    """Makes pipelines between the shared servers, or others given as source, target, kafka."""
+    made: list[tuple[Replica, KafkaServer | None]] = []
+
+    def make(
+        source: SqlServer = mysql_a,
+        target: SqlServer = mysql_b,
+        broker: Server | str = kafka,
+        **sections: Any,
+    ) -> Replica:
+        replica = Replica(tmp_path / f"pipeline-{len(made)}", source, target, broker, **sections)
+        made.append((replica, broker if isinstance(broker, KafkaServer) else None))
+        return replica
+
+    yield make
+    for replica, broker in made:
+        replica.end(broker)
+
+
+@pytest.fixture
+def replica(make_replica: MakeReplica) -> Replica:
+    """A pipeline from mysql-a to mysql-b with an empty database."""
+    return make_replica()
