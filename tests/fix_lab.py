@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from mysync_lab.kafka import KafkaServer
 from mysync_lab.lab import Lab
 from mysync_lab.sql import SqlServer

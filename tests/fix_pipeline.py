@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
+
 from mysync_lab.catchup import wait_caught_up
 from mysync_lab.compare import compare
 from mysync_lab.kafka import KafkaServer
