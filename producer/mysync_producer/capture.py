@@ -1,0 +1,350 @@
+"""From events to records: follows the source's transactions and transcodes their rows.
+
+`take` is called with every event of the stream, in order. What it makes of rows collects in `batch`,
+one list of (key, value) per partition; it hands over after each chunk, so that neither a huge event
+nor a huge transaction has to fit in memory. An event type that isn't known and isn't flagged
+ignorable, and everything that can't be carried exactly, stops the producer by name and position.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import NoReturn
+
+from mysync_producer.events import (
+    ARTIFICIAL,
+    HEADER_SIZE,
+    IGNORABLE,
+    Event,
+    EventType,
+    GtidEvent,
+    QueryEvent,
+    event_name,
+    parse_execute_load,
+    parse_gtid,
+    parse_incident,
+    parse_mariadb_gtid,
+    parse_query,
+    parse_rotate,
+    parse_rows_header,
+    parse_tagged_gtid,
+)
+from mysync_producer.filters import Filters
+from mysync_producer.publisher import Record
+from mysync_producer.rowcodec import EventContext, Sequencer, columns_present, encode_rows
+from mysync_producer.statements import Kind, Statement, classify
+from mysync_producer.tables import Table, Tables
+from mysync_producer.transaction import SourceTransaction
+from mysync_runtime.errors import CorruptEvent, DdlInStream, UnknownEvent, UnsupportedEvent
+from mysync_schemas.position import BinlogPosition
+
+__all__ = ["Capture"]
+
+# Bytes of records after which an event's remaining rows wait for the publisher.
+_CHUNK = 1 << 20
+_NO_TABLE = 0xFFFFFF  # table id of an empty rows event that only ends a statement
+
+_ROWS: dict[int, tuple[int, int]] = {  # operation, version of the event's header
+    EventType.WRITE_ROWS_V1: (ord("c"), 1),
+    EventType.UPDATE_ROWS_V1: (ord("u"), 1),
+    EventType.DELETE_ROWS_V1: (ord("d"), 1),
+    EventType.WRITE_ROWS: (ord("c"), 2),
+    EventType.UPDATE_ROWS: (ord("u"), 2),
+    EventType.DELETE_ROWS: (ord("d"), 2),
+}
+_UPDATE = ord("u")
+
+# Known, and of no consequence: context of statements, comments, lists for replicas.
+_PASS = frozenset(
+    {
+        EventType.INTVAR,
+        EventType.RAND,
+        EventType.USER_VAR,
+        EventType.BEGIN_LOAD_QUERY,
+        EventType.IGNORABLE,
+        EventType.ROWS_QUERY,
+        EventType.PREVIOUS_GTIDS,
+        EventType.HEARTBEAT_V2,
+        EventType.MARIADB_ANNOTATE_ROWS,
+        EventType.MARIADB_BINLOG_CHECKPOINT,
+        EventType.MARIADB_GTID_LIST,
+        EventType.MARIADB_START_ENCRYPTION,
+    }
+)
+
+# Known, not carried: why, and what to do. Events that name a table pass when it isn't replicated.
+_COMPRESSED = "a compressed event"
+_UNCOMPRESS_MARIADB = "Set log_bin_compress=OFF on the source, then begin the pipeline anew."
+_UNSUPPORTED: dict[int, tuple[str, str]] = {
+    EventType.XA_PREPARE: (
+        "an XA transaction",
+        "Don't use XA transactions on the source, then begin the pipeline anew.",
+    ),
+    EventType.TRANSACTION_PAYLOAD: (
+        "a compressed transaction",
+        "Set binlog_transaction_compression=OFF on the source, in every session, then begin the "
+        "pipeline anew.",
+    ),
+    EventType.MARIADB_QUERY_COMPRESSED: (_COMPRESSED, _UNCOMPRESS_MARIADB),
+}
+_UNSUPPORTED_ROWS: dict[int, tuple[str, str, int]] = {
+    EventType.PARTIAL_UPDATE_ROWS: (
+        "a partial JSON update",
+        "Set binlog_row_value_options='' on the source, in every session, then begin the pipeline "
+        "anew.",
+        2,
+    ),
+    EventType.MARIADB_WRITE_ROWS_COMPRESSED_V1: (_COMPRESSED, _UNCOMPRESS_MARIADB, 1),
+    EventType.MARIADB_UPDATE_ROWS_COMPRESSED_V1: (_COMPRESSED, _UNCOMPRESS_MARIADB, 1),
+    EventType.MARIADB_DELETE_ROWS_COMPRESSED_V1: (_COMPRESSED, _UNCOMPRESS_MARIADB, 1),
+    EventType.MARIADB_WRITE_ROWS_COMPRESSED: (_COMPRESSED, _UNCOMPRESS_MARIADB, 2),
+    EventType.MARIADB_UPDATE_ROWS_COMPRESSED: (_COMPRESSED, _UNCOMPRESS_MARIADB, 2),
+    EventType.MARIADB_DELETE_ROWS_COMPRESSED: (_COMPRESSED, _UNCOMPRESS_MARIADB, 2),
+}
+
+_Handler = Callable[[Event], None]
+
+
+class Capture:
+    """Reads from `transaction`'s boundary on. `batch` belongs to whoever publishes: it empties it."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        filters: Filters,
+        sequencer: Sequencer,
+        transaction: SourceTransaction,
+        partitions: int,
+    ) -> None:
+        self.tables = tables
+        self.filters = filters
+        self.sequencer = sequencer
+        self.transaction = transaction
+        self.batch: list[list[Record]] = [[] for _ in range(partitions)]
+        self.source_us = 0  # time of the last event that has one, µs
+        self._open_tables: dict[int, Table | None] = {}  # by table id, within a statement
+        self._context = EventContext()
+        self._begun = False  # the open transaction ends by XID or COMMIT, not by its statement
+        self._handlers: dict[int, _Handler] = {
+            EventType.QUERY: self._on_query,
+            EventType.EXECUTE_LOAD_QUERY: self._on_query,
+            EventType.XID: self._on_xid,
+            EventType.TABLE_MAP: self._on_table_map,
+            EventType.GTID: self._on_gtid,
+            EventType.ANONYMOUS_GTID: self._on_gtid,
+            EventType.GTID_TAGGED: self._on_gtid,
+            EventType.MARIADB_GTID: self._on_gtid,
+            EventType.ROTATE: self._on_rotate,
+            EventType.FORMAT_DESCRIPTION: self._on_file_boundary,
+            EventType.STOP: self._on_file_boundary,
+            EventType.HEARTBEAT: self._on_heartbeat,
+            EventType.INCIDENT: self._on_incident,
+        }
+
+    @property
+    def where(self) -> str:
+        return f"{self.transaction.file}:{self.transaction.at(0)}"
+
+    def take(self, event: Event) -> Iterator[int]:
+        """Takes one event; yields the size of each chunk that it puts into `batch`."""
+        kind = event.type
+        if kind in _ROWS:
+            return self._rows(event)
+        if kind != EventType.ROTATE and not event.flags & ARTIFICIAL:
+            self.transaction.at(event.log_pos)
+        handler = self._handlers.get(kind)
+        if handler is not None:
+            handler(event)
+        elif kind not in _PASS:
+            self._refuse(event)
+        return iter(())
+
+    # -- transactions
+
+    def _on_gtid(self, event: Event) -> None:
+        if event.type == EventType.MARIADB_GTID:
+            gtid = parse_mariadb_gtid(event.body, event.server_id)
+            if gtid.xa:
+                self._unsupported(EventType.XA_PREPARE)
+        elif event.type == EventType.GTID_TAGGED:
+            gtid = parse_tagged_gtid(event.body)
+        else:
+            gtid = parse_gtid(event.body, event.type == EventType.ANONYMOUS_GTID)
+        self._begin(gtid, event)
+        self._begun = event.type == EventType.MARIADB_GTID and not gtid.standalone
+
+    def _begin(self, gtid: GtidEvent, event: Event) -> None:
+        self.transaction.begin(gtid, len(event.body) + HEADER_SIZE)
+        self.source_us = gtid.commit_us or event.timestamp * 1_000_000
+
+    def _on_xid(self, _event: Event) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        self.transaction.end()
+        self._open_tables.clear()
+
+    def _on_query(self, event: Event) -> None:
+        load = event.type == EventType.EXECUTE_LOAD_QUERY
+        query = (parse_execute_load if load else parse_query)(event.body)
+        statement = classify(query, self.filters)
+        if not self.transaction.open:  # a server that writes no GTID events at all
+            self._begin(GtidEvent(None, 0), event)
+            self._begun = False
+        match statement.kind:
+            case Kind.BEGIN:
+                if query.unknown_variable is not None:
+                    raise UnknownEvent(
+                        f"status variable {query.unknown_variable} of a statement is not known",
+                        where=self.where,
+                    )
+                self._begun = True
+                self.transaction.time_zone = query.time_zone
+            case Kind.COMMIT:
+                self._end()
+            case Kind.ROLLBACK:
+                self.transaction.rollback()
+                self._open_tables.clear()
+            case Kind.SAVEPOINT:
+                self.transaction.savepoint(statement.name)
+            case Kind.ROLLBACK_TO:
+                self.transaction.rollback_to(statement.name)
+            case Kind.XA:
+                self._unsupported(EventType.XA_PREPARE)
+            case Kind.HARMLESS:
+                if not self._begun:
+                    self._end()
+            case Kind.CONCERNS | Kind.WRITES:
+                self._stop_at(statement, query)
+
+    def _stop_at(self, statement: Statement, query: QueryEvent) -> NoReturn:
+        sql = query.sql[:300].decode("utf-8", "replace")
+        text = " ".join(sql.split())
+        if statement.kind is Kind.WRITES:
+            raise UnsupportedEvent(
+                f"a change of rows is logged as a statement, not as rows ({statement.why}): {text}",
+                where=self.where,
+                mend="Set binlog_format=ROW on the source, in every session, then begin the "
+                "pipeline anew under another name: nothing after this place was replicated.",
+            )
+        raise DdlInStream(
+            f"a statement that may change a replicated table ({statement.why}): {text}",
+            where=self.where,
+            mend="This release doesn't replicate such statements. Everything before it was "
+            "replicated. To begin again: let the consumers catch up, make the same change on the "
+            "target, then start a pipeline of another name (`start: latest`) before anything is "
+            "written to the source again.",
+        )
+
+    # -- places in the log
+
+    def _on_rotate(self, event: Event) -> None:
+        file, position = parse_rotate(event.body)
+        if not event.flags & ARTIFICIAL:
+            self.transaction.at(event.log_pos)
+        self.transaction.rotate(file, position)
+        self._open_tables.clear()
+        if not event.flags & ARTIFICIAL and event.log_pos:
+            self.transaction.move(BinlogPosition(file, position))
+
+    def _on_file_boundary(self, event: Event) -> None:
+        if not event.flags & ARTIFICIAL:
+            self.transaction.broken_off(event_name(event.type))
+
+    def _on_heartbeat(self, event: Event) -> None:
+        """The server has nothing more to send than what stands before this place."""
+        file = event.body.decode("utf-8", "replace")
+        if event.log_pos and file == self.transaction.file:
+            self.transaction.move(BinlogPosition(file, event.log_pos))
+
+    # -- rows
+
+    def _on_table_map(self, event: Event) -> None:
+        body = event.body
+        self._open_tables[int.from_bytes(body[:6], "little")] = self.tables.table_of(
+            body, self.where
+        )
+
+    def _rows(self, event: Event) -> Iterator[int]:
+        operation, version = _ROWS[event.type]
+        transaction = self.transaction
+        position = transaction.at(event.log_pos)
+        header = parse_rows_header(event.body, version)
+        table = self._table(header.table_id)
+        if table is None:
+            return
+        if not transaction.open:
+            raise CorruptEvent("rows outside of a transaction", where=self.where)
+        plan = table.plan
+        context = self._context
+        context.ts_ms = time.time_ns() // 1_000_000
+        context.ts_us = transaction.commit_us or event.timestamp * 1_000_000
+        context.server_id = event.server_id
+        context.gtid = transaction.gtid
+        context.file = transaction.file
+        context.pos = position
+        context.flags = header.flags
+        context.txn_seq = transaction.txn_seq
+        context.time_zone = transaction.time_zone
+        body, end = event.body, len(event.body)
+        at = columns_present(plan, context, body, header.start, end, operation == _UPDATE)
+        transaction.tables.add(plan.table)
+        if transaction.left_out():
+            transaction.leave_out(self._count(table, operation, body, at, end))
+            return
+        row = 0
+        while at < end:
+            rows, size, at = encode_rows(
+                plan, context, self.sequencer, operation, body, at, end, row, transaction.skip,
+                _CHUNK, self.batch,
+            )  # fmt: skip
+            skipped = min(rows, transaction.skip)
+            row += rows
+            transaction.took(rows)
+            transaction.txn_seq = context.txn_seq
+            table.count(operation, rows - skipped)
+            if size:
+                yield size
+
+    def _count(self, table: Table, operation: int, body: bytes, at: int, end: int) -> int:
+        """How many rows the event has, without sending any."""
+        nowhere: list[list[Record]] = [[] for _ in self.batch]
+        rows, _, _ = encode_rows(
+            table.plan, self._context, self.sequencer, operation, body, at, end, 0, 1 << 62, 1 << 62,
+            nowhere,
+        )  # fmt: skip
+        return rows
+
+    def _table(self, table_id: int) -> Table | None:
+        try:
+            return self._open_tables[table_id]
+        except KeyError:
+            if table_id == _NO_TABLE:
+                return None
+            raise CorruptEvent(
+                f"rows of table id {table_id} without its TABLE_MAP", where=self.where
+            ) from None
+
+    # -- what stops the producer
+
+    def _on_incident(self, event: Event) -> None:
+        raise UnsupportedEvent(
+            f"an INCIDENT (26) event: {parse_incident(event.body)}. The source says that its log "
+            "has lost changes here",
+            where=self.where,
+            mend="Copy the tables again, then begin the pipeline anew after this place.",
+        )
+
+    def _refuse(self, event: Event) -> None:
+        kind = event.type
+        if kind in _UNSUPPORTED_ROWS:
+            why, mend, version = _UNSUPPORTED_ROWS[kind]
+            if self._table(parse_rows_header(event.body, version).table_id) is not None:
+                raise UnsupportedEvent(f"{why}: {event_name(kind)}", where=self.where, mend=mend)
+        elif kind in _UNSUPPORTED:
+            self._unsupported(kind)
+        elif not event.flags & IGNORABLE:
+            raise UnknownEvent(f"an event of unknown kind, {event_name(kind)}", where=self.where)
+
+    def _unsupported(self, kind: int) -> NoReturn:
+        why, mend = _UNSUPPORTED[kind]
+        raise UnsupportedEvent(f"{why}: {event_name(kind)}", where=self.where, mend=mend)

@@ -1,0 +1,247 @@
+"""The definitions of the replicated tables, as the source's information_schema has them now.
+
+`SHOW CREATE TABLE` is asked first: it waits for a definition change that is being committed, so that
+what is read afterwards is no older than the log's end before it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pymysql.err
+
+from mysync_producer.filters import NEVER_REPLICATED, Filters
+from mysync_runtime import mysql
+from mysync_runtime.errors import Failure
+from mysync_runtime.mysql import Connection, Flavor
+from mysync_schemas import types
+from mysync_schemas.partition import identity_of
+from mysync_schemas.table import Column, ForeignKey, Key, KeyPart, TableId, TableSchema
+
+__all__ = ["Catalog", "read_catalog"]
+
+
+@dataclass
+class Catalog:
+    """The tables that the filters include, without ids; and those that can't be replicated."""
+
+    tables: list[TableSchema] = field(default_factory=list)
+    refused: list[Failure] = field(default_factory=list)
+
+
+def read_catalog(connection: Connection, flavor: Flavor, filters: Filters) -> Catalog:
+    """Reads everything at once. Raises what `mysql.error_of` makes of the server's errors."""
+    try:
+        return _read(connection, flavor, filters)
+    except (pymysql.err.Error, OSError) as error:
+        raise mysql.error_of(error, "read the tables' definitions") from error
+
+
+def _read(connection: Connection, flavor: Flavor, filters: Filters) -> Catalog:
+    if not flavor.is_mariadb:
+        # A primary key that the server made invisibly is in the log: it has to be seen here too.
+        _try(connection, "SET show_gipk_in_create_table_and_information_schema = ON")
+    catalog = Catalog()
+    listed = [
+        row
+        for row in mysql.rows(connection, _TABLES)
+        if row["table_type"] != "VIEW" and filters.includes(row["db"], row["name"])
+    ]
+    created = {}
+    for row in listed:
+        table = TableId(row["db"], row["name"])
+        reason = types.unsupported_table(row["table_type"])
+        if reason is not None:
+            catalog.refused.append(_refusal(table, reason))
+        else:
+            created[table] = _create_sql(connection, table)
+    details = _Details(connection, flavor, {table.db for table in created})
+    for row in listed:
+        table = TableId(row["db"], row["name"])
+        if table in created:
+            try:
+                catalog.tables.append(details.schema(table, row, created[table]))
+            except types.UnsupportedColumn as error:
+                reason = f"column {error.column}: {error.reason}"
+                catalog.refused.append(_refusal(table, reason))
+    return catalog
+
+
+def _refusal(table: TableId, reason: str) -> Failure:
+    return Failure(f"table {table}: {reason}", f"leave it out: filters.exclude: ['{table}']")
+
+
+def _try(connection: Connection, sql: str) -> None:
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(sql)
+        except pymysql.err.Error as error:
+            if mysql.classify(error) is mysql.ErrorClass.LOST:
+                raise
+
+
+def _create_sql(connection: Connection, table: TableId) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SHOW CREATE TABLE {mysql.quote_table(*table)}")
+        row = cursor.fetchone()
+    return str(row[1]) if row else ""
+
+
+class _Details:
+    """Columns, keys and foreign keys of whole databases."""
+
+    def __init__(self, connection: Connection, flavor: Flavor, databases: Iterable[str]) -> None:
+        self._columns: dict[TableId, list[Column]] = defaultdict(list)
+        self._keys: dict[TableId, dict[str, list[Mapping[str, Any]]]] = defaultdict(dict)
+        self._foreign: dict[TableId, dict[str, list[Mapping[str, Any]]]] = defaultdict(dict)
+        columns = _COLUMNS.format(srs="NULL" if flavor.is_mariadb else "SRS_ID")
+        keys = _KEYS.format(expression="NULL" if flavor.is_mariadb else "EXPRESSION")
+        for db in sorted(databases):
+            for row in mysql.rows(connection, columns, (db,)):
+                self._columns[TableId(db, row["table_name"])].append(_column(row))
+            for row in mysql.rows(connection, keys, (db,)):
+                _group(self._keys[TableId(db, row["table_name"])], row)
+            for row in mysql.rows(connection, _FOREIGN_KEYS, (db,)):
+                _group(self._foreign[TableId(db, row["table_name"])], row)
+
+    def schema(self, table: TableId, row: Mapping[str, Any], create_sql: str) -> TableSchema:
+        """Raises UnsupportedColumn."""
+        columns = types.complete(str(table), self._columns[table])
+        keys = tuple(_key(name, parts) for name, parts in self._keys[table].items())
+        identity = identity_of(columns, keys)
+        return TableSchema(
+            id=0,
+            db=table.db,
+            table=table.table,
+            create_sql=create_sql,
+            columns=columns,
+            keys=keys,
+            foreign_keys=tuple(
+                _foreign_key(name, parts) for name, parts in self._foreign[table].items()
+            ),
+            engine=row["engine"] or "",
+            charset=row["charset"],
+            collation=row["collation"],
+            identity=() if identity is None else tuple(_names(identity.columns)),
+        )
+
+
+def _group(groups: dict[str, list[Mapping[str, Any]]], row: Mapping[str, Any]) -> None:
+    groups.setdefault(str(row["name"]), []).append(row)
+
+
+def _names(parts: Sequence[KeyPart]) -> Iterator[str]:
+    for part in parts:
+        assert part.column is not None
+        yield part.column
+
+
+def _column(row: Mapping[str, Any]) -> Column:
+    column_type = _text(row["column_type"])
+    extra = _text(row["extra"])
+    return Column(
+        name=row["name"],
+        ordinal=row["ordinal"],
+        column_type=column_type,
+        data_type=_text(row["data_type"]).lower(),
+        nullable=row["nullable"] == "YES",
+        unsigned=" unsigned" in column_type.partition("'")[0].lower(),
+        char_length=row["char_length"],
+        octet_length=row["octet_length"],
+        precision=row["numeric_precision"],
+        scale=row["numeric_scale"],
+        fsp=row["fsp"] or 0,
+        charset=row["charset"],
+        collation=row["collation"],
+        labels=types.labels_of(column_type),
+        generated=_generated(extra),
+        invisible="INVISIBLE" in extra.upper(),
+        default=None if row["dflt"] is None else _text(row["dflt"]),
+        extra=extra,
+        srs_id=row["srs_id"],
+    )
+
+
+def _generated(extra: str) -> Any:
+    upper = extra.upper()
+    if "VIRTUAL" in upper:
+        return "VIRTUAL"
+    return "STORED" if "STORED GENERATED" in upper or "PERSISTENT" in upper else ""
+
+
+def _key(name: str, parts: Sequence[Mapping[str, Any]]) -> Key:
+    return Key(
+        name=name,
+        unique=not parts[0]["non_unique"],
+        columns=tuple(
+            KeyPart(
+                column=part["column_name"],
+                prefix_length=part["sub_part"],
+                expression=None if part["expression"] is None else _text(part["expression"]),
+            )
+            for part in parts
+        ),
+    )
+
+
+def _foreign_key(name: str, parts: Sequence[Mapping[str, Any]]) -> ForeignKey:
+    return ForeignKey(
+        name=name,
+        columns=tuple(part["column_name"] for part in parts),
+        referenced_db=parts[0]["referenced_db"],
+        referenced_table=parts[0]["referenced_table"],
+        referenced_columns=tuple(part["referenced_column"] for part in parts),
+        on_delete=parts[0]["on_delete"],
+        on_update=parts[0]["on_update"],
+    )
+
+
+def _text(value: object) -> str:
+    """MySQL gives some of these as bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+_SYSTEM = ", ".join(f"'{name}'" for name in sorted(NEVER_REPLICATED))
+
+_TABLES = f"""
+SELECT t.TABLE_SCHEMA AS db, t.TABLE_NAME AS name, t.TABLE_TYPE AS table_type, t.ENGINE AS engine,
+       t.TABLE_COLLATION AS collation, c.CHARACTER_SET_NAME AS charset
+FROM information_schema.TABLES t
+LEFT JOIN information_schema.COLLATIONS c ON c.COLLATION_NAME = t.TABLE_COLLATION
+WHERE t.TABLE_SCHEMA NOT IN ({_SYSTEM})
+ORDER BY 1, 2
+"""
+
+_COLUMNS = """
+SELECT TABLE_NAME AS table_name, COLUMN_NAME AS name, ORDINAL_POSITION AS ordinal,
+       COLUMN_TYPE AS column_type, DATA_TYPE AS data_type, IS_NULLABLE AS nullable,
+       CHARACTER_MAXIMUM_LENGTH AS char_length, CHARACTER_OCTET_LENGTH AS octet_length,
+       NUMERIC_PRECISION AS numeric_precision, NUMERIC_SCALE AS numeric_scale,
+       DATETIME_PRECISION AS fsp, CHARACTER_SET_NAME AS charset, COLLATION_NAME AS collation,
+       COLUMN_DEFAULT AS dflt, EXTRA AS extra, {srs} AS srs_id
+FROM information_schema.COLUMNS
+WHERE TABLE_SCHEMA = %s
+ORDER BY TABLE_NAME, ORDINAL_POSITION
+"""
+
+_KEYS = """
+SELECT TABLE_NAME AS table_name, INDEX_NAME AS name, NON_UNIQUE AS non_unique,
+       COLUMN_NAME AS column_name, SUB_PART AS sub_part, {expression} AS expression
+FROM information_schema.STATISTICS
+WHERE TABLE_SCHEMA = %s
+ORDER BY TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX
+"""
+
+_FOREIGN_KEYS = """
+SELECT k.TABLE_NAME AS table_name, k.CONSTRAINT_NAME AS name, k.COLUMN_NAME AS column_name,
+       k.REFERENCED_TABLE_SCHEMA AS referenced_db, k.REFERENCED_TABLE_NAME AS referenced_table,
+       k.REFERENCED_COLUMN_NAME AS referenced_column,
+       r.DELETE_RULE AS on_delete, r.UPDATE_RULE AS on_update
+FROM information_schema.KEY_COLUMN_USAGE k
+JOIN information_schema.REFERENTIAL_CONSTRAINTS r
+  ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME
+ AND r.TABLE_NAME = k.TABLE_NAME
+WHERE k.TABLE_SCHEMA = %s AND k.REFERENCED_TABLE_NAME IS NOT NULL
+ORDER BY k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION
+"""

@@ -1,0 +1,158 @@
+"""Versions of tables as they stand on the control topic: ids, Avro schemas, folding and routing.
+
+While the stream may still be in the past of what `information_schema` showed, tables are routed whole
+(`provisional`); at the adoption line they get the routing that `routing_of` gives them.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mysync_schemas import control
+from mysync_schemas.control import FoldRecord, PipelineInfo
+from mysync_schemas.envelope import envelope_schema, key_schema
+from mysync_schemas.fold import FoldTable, NotFoldable, build
+from mysync_schemas.names import namespace
+from mysync_schemas.partition import routing_of
+from mysync_schemas.table import FoldRef, Routing, TableId, TableSchema
+from mysync_schemas.types import Kind
+
+__all__ = ["Definitions", "OwnIds", "SchemaIds", "adopted", "define"]
+
+AskWeights = Callable[[str, list[str]], list[bytes]]
+"""(collation, texts) -> their weights, asked of the server."""
+
+
+class SchemaIds(Protocol):
+    """Gives an Avro schema its id."""
+
+    def id_of(self, subject: str, schema_json: str) -> int:
+        """The id under which the schema is known; the same schema always has the same."""
+
+
+class OwnIds:
+    """The producer's own ids, counted on from `next_id`."""
+
+    def __init__(self, next_id: int = control.FIRST_TABLE_SCHEMA_ID) -> None:
+        self.next_id = next_id
+
+    def id_of(self, subject: str, schema_json: str) -> int:
+        given = self.next_id
+        self.next_id += 1
+        return given
+
+
+@dataclass
+class Definitions:
+    """All that a pipeline's control topic says of its tables."""
+
+    schemas: dict[TableId, TableSchema] = field(default_factory=dict)
+    fold_records: list[FoldRecord] = field(default_factory=list)
+    next_version: int = 1
+
+    def folds(self) -> dict[str, FoldTable]:
+        """By collation."""
+        return {r.collation: FoldTable.from_bytes(r.data) for r in self.fold_records}
+
+    def take(self, record: TableSchema | FoldRecord) -> None:
+        """One more record of the control topic, in its order."""
+        if isinstance(record, FoldRecord):
+            self.fold_records.append(record)
+        else:
+            self.schemas[record.table_id] = record
+            self.next_version = max(self.next_version, record.id + 1)
+
+
+def define(
+    tables: Sequence[TableSchema],
+    pipeline: str,
+    ids: SchemaIds,
+    ask: AskWeights,
+    *,
+    provisional: bool,
+) -> Definitions:
+    """First versions of all tables of a new pipeline."""
+    definitions = Definitions()
+    folds: dict[str, FoldRecord | None] = {}
+    numbered = []
+    for table in tables:
+        refs = []
+        for column in (table.column(name) for name in table.identity):
+            if column.kind != Kind.STRING or column.collation is None:
+                continue
+            if column.collation not in folds:
+                folds[column.collation] = _fold(column.collation, len(folds) + 1, ask)
+            record = folds[column.collation]
+            if record is not None:
+                refs.append(
+                    FoldRef(column=column.name, collation=record.collation, fold_id=record.id)
+                )
+        numbered.append(
+            _with_schemas(table.model_copy(update={"folds": tuple(refs)}), pipeline, ids)
+        )
+    definitions.fold_records = [record for record in folds.values() if record is not None]
+    routing = routing_of(numbered)
+    for table in numbered:
+        final = routing[table.table_id]
+        if provisional:
+            final = Routing(mode="whole", anchor=final.anchor)
+        definitions.take(
+            table.model_copy(update={"id": definitions.next_version, "routing": final})
+        )
+    return definitions
+
+
+def adopted(definitions: Definitions) -> list[TableSchema]:
+    """New versions of the tables that aren't routed as they should be. Changes `definitions`."""
+    routing = routing_of(definitions.schemas.values())
+    changed = []
+    for table, schema in list(definitions.schemas.items()):
+        if schema.routing != routing[table]:
+            version = schema.model_copy(
+                update={"id": definitions.next_version, "routing": routing[table]}
+            )
+            definitions.take(version)
+            changed.append(version)
+    return changed
+
+
+def control_records(
+    info: PipelineInfo, versions: Iterable[TableSchema], folds: Iterable[FoldRecord]
+) -> list[bytes]:
+    """Framed: fold tables stand before the versions that refer to them."""
+    ids = info.ids()
+    return [control.encode(record, ids) for record in (*folds, *versions)]
+
+
+def table_subjects(schemas: Iterable[TableSchema], pipeline: str) -> Mapping[str, tuple[int, str]]:
+    """Of each subject the id and the Avro JSON, as a registry shows them."""
+    subjects: dict[str, tuple[int, str]] = {}
+    for schema in schemas:
+        space = namespace(pipeline, schema.db, schema.table)
+        subjects[f"{space}.Envelope"] = (schema.value_schema_id, schema.value_schema)
+        if schema.key_schema_id is not None and schema.key_schema is not None:
+            subjects[f"{space}.Key"] = (schema.key_schema_id, schema.key_schema)
+    return subjects
+
+
+def _with_schemas(table: TableSchema, pipeline: str, ids: SchemaIds) -> TableSchema:
+    space = namespace(pipeline, table.db, table.table)
+    key = key_schema(pipeline, table)
+    key_json = None if key is None else json.dumps(key, separators=(",", ":"))
+    value_json = json.dumps(envelope_schema(pipeline, table), separators=(",", ":"))
+    return table.model_copy(
+        update={
+            "key_schema": key_json,
+            "key_schema_id": None if key_json is None else ids.id_of(f"{space}.Key", key_json),
+            "value_schema": value_json,
+            "value_schema_id": ids.id_of(f"{space}.Envelope", value_json),
+        }
+    )
+
+
+def _fold(collation: str, fold_id: int, ask: AskWeights) -> FoldRecord | None:
+    table = build(collation, ask)
+    if isinstance(table, NotFoldable):
+        return None
+    return FoldRecord(id=fold_id, collation=collation, data=table.to_bytes())

@@ -1,0 +1,377 @@
+"""Binary log events: their header, and the bodies the producer reads by itself.
+
+Formats: MySQL source documentation, "Binary log event structures" (libs/mysql/binlog/event);
+MariaDB knowledge base, "Replication protocol"; tagged GTIDs use MySQL's field serialization
+(libs/mysql/serialization/readme.md). TABLE_MAP and row images have modules of their own.
+
+Everything here is pure: bytes in, values out. A body that is too short or contradicts itself
+raises `CorruptEvent`; nothing is guessed.
+"""
+
+import struct
+import uuid
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+from mysync_runtime.errors import CorruptEvent
+
+__all__ = [
+    "ARTIFICIAL",
+    "HEADER_SIZE",
+    "IGNORABLE",
+    "Event",
+    "EventType",
+    "FormatDescription",
+    "GtidEvent",
+    "QueryEvent",
+    "RowsHeader",
+    "event_name",
+    "parse_execute_load",
+    "parse_format_description",
+    "parse_gtid",
+    "parse_incident",
+    "parse_mariadb_gtid",
+    "parse_query",
+    "parse_rotate",
+    "parse_rows_header",
+    "parse_tagged_gtid",
+]
+
+HEADER_SIZE = 19
+
+# Flags of the event header.
+ARTIFICIAL = 0x20  # made up by the dump thread, not in the file
+IGNORABLE = 0x80  # a reader that doesn't know the type may skip it
+
+
+class EventType(IntEnum):
+    """Every type that MySQL 9.7 or MariaDB 10.11 may write."""
+
+    STOP = 3
+    ROTATE = 4
+    QUERY = 2
+    INTVAR = 5
+    RAND = 13
+    USER_VAR = 14
+    FORMAT_DESCRIPTION = 15
+    XID = 16
+    BEGIN_LOAD_QUERY = 17
+    EXECUTE_LOAD_QUERY = 18
+    TABLE_MAP = 19
+    WRITE_ROWS_V1 = 23
+    UPDATE_ROWS_V1 = 24
+    DELETE_ROWS_V1 = 25
+    INCIDENT = 26
+    HEARTBEAT = 27
+    IGNORABLE = 28
+    ROWS_QUERY = 29
+    WRITE_ROWS = 30
+    UPDATE_ROWS = 31
+    DELETE_ROWS = 32
+    GTID = 33
+    ANONYMOUS_GTID = 34
+    PREVIOUS_GTIDS = 35
+    TRANSACTION_CONTEXT = 36
+    VIEW_CHANGE = 37
+    XA_PREPARE = 38
+    PARTIAL_UPDATE_ROWS = 39
+    TRANSACTION_PAYLOAD = 40
+    HEARTBEAT_V2 = 41
+    GTID_TAGGED = 42
+    MARIADB_ANNOTATE_ROWS = 160
+    MARIADB_BINLOG_CHECKPOINT = 161
+    MARIADB_GTID = 162
+    MARIADB_GTID_LIST = 163
+    MARIADB_START_ENCRYPTION = 164
+    MARIADB_QUERY_COMPRESSED = 165
+    MARIADB_WRITE_ROWS_COMPRESSED_V1 = 166
+    MARIADB_UPDATE_ROWS_COMPRESSED_V1 = 167
+    MARIADB_DELETE_ROWS_COMPRESSED_V1 = 168
+    MARIADB_WRITE_ROWS_COMPRESSED = 169
+    MARIADB_UPDATE_ROWS_COMPRESSED = 170
+    MARIADB_DELETE_ROWS_COMPRESSED = 171
+
+
+def event_name(kind: int) -> str:
+    """`WRITE_ROWS (30)`, or `type 77` for one that no server we know writes."""
+    try:
+        return f"{EventType(kind).name} ({kind})"
+    except ValueError:
+        return f"type {kind}"
+
+
+class Event(NamedTuple):
+    """One event as it came: the header's fields and the body without header and checksum."""
+
+    type: int
+    timestamp: int  # seconds
+    server_id: int
+    log_pos: int  # end of the event in its file, 32 bits; 0 = made up by the server
+    flags: int
+    body: bytes
+
+
+@dataclass(frozen=True)
+class FormatDescription:
+    """What a FORMAT_DESCRIPTION event says of the events after it."""
+
+    server_version: str
+    checksum: bool  # a CRC-32 stands at the end of each later event
+
+
+def parse_format_description(body: bytes) -> FormatDescription:
+    """`body` includes the checksum that this event always carries (4 bytes)."""
+    if len(body) < 2 + 50 + 4 + 1 + 5:
+        raise CorruptEvent(f"a FORMAT_DESCRIPTION event of {len(body)} bytes is too short")
+    version, server = struct.unpack_from("<H50s", body)
+    if version != 4:
+        raise CorruptEvent(f"binary log format {version}: only format 4 exists in these servers")
+    if body[56] != HEADER_SIZE:
+        raise CorruptEvent(f"event headers of {body[56]} bytes")
+    algorithm = body[-5]
+    if algorithm not in (0, 1):
+        raise CorruptEvent(f"checksum algorithm {algorithm} is not known")
+    return FormatDescription(server.rstrip(b"\0").decode("ascii", "replace"), algorithm == 1)
+
+
+def parse_rotate(body: bytes) -> tuple[str, int]:
+    """The next file and the position in it."""
+    if len(body) < 9:
+        raise CorruptEvent("a ROTATE event without a file name")
+    return body[8:].decode("utf-8", "replace"), int.from_bytes(body[:8], "little")
+
+
+class GtidEvent(NamedTuple):
+    """The start of a transaction."""
+
+    gtid: str | None  # None: anonymous
+    commit_us: int  # commit time on the server that we read, µs since 1970; 0 = not said
+    standalone: bool = False  # MariaDB: one statement follows and no COMMIT
+    xa: bool = False  # MariaDB: XA prepared or completed
+
+
+def parse_gtid(body: bytes, anonymous: bool = False) -> GtidEvent:
+    """GTID (33) and ANONYMOUS_GTID (34)."""
+    if len(body) < 25:
+        raise CorruptEvent(f"a GTID event of {len(body)} bytes is too short")
+    commit = 0
+    # flags 1, uuid 16, number 8, then logical clock type 1 = 2, two numbers of 8, the time 7.
+    if len(body) >= 49 and body[25] == 2:
+        commit = int.from_bytes(body[42:49], "little") & ~(1 << 55)
+    if anonymous:
+        return GtidEvent(None, commit)
+    number = int.from_bytes(body[17:25], "little")
+    if number < 1:
+        raise CorruptEvent(f"a GTID event with number {number}")
+    return GtidEvent(f"{uuid.UUID(bytes=body[1:17])}:{number}", commit)
+
+
+def parse_mariadb_gtid(body: bytes, server_id: int) -> GtidEvent:
+    """MariaDB's GTID (162); the server id of the GTID is the event's."""
+    if len(body) < 13:
+        raise CorruptEvent(f"a MariaDB GTID event of {len(body)} bytes is too short")
+    sequence, domain, flags = struct.unpack_from("<QIB", body)
+    return GtidEvent(
+        f"{domain}-{server_id}-{sequence}", 0, bool(flags & 0x01), bool(flags & (0x40 | 0x80))
+    )
+
+
+def parse_tagged_gtid(body: bytes) -> GtidEvent:
+    """GTID_TAGGED (42): fields 1 uuid, 2 number, 3 tag, 6 commit time of MySQL's serialization."""
+    reader = _Serialized(body)
+    version = reader.unsigned()
+    if version != 1:
+        raise CorruptEvent(f"a tagged GTID event in serialization version {version}")
+    size, _last_required = reader.unsigned(), reader.unsigned()
+    if size > len(body):
+        raise CorruptEvent("a tagged GTID event is cut short")
+    number = commit = 0
+    source, tag = b"", ""
+    while reader.at < size:
+        field = reader.unsigned()
+        if field == 0:
+            reader.fixed(1)
+        elif field == 1:
+            source = reader.fixed(16)
+        elif field == 2:
+            number = reader.signed()
+        elif field == 3:
+            tag = reader.string()
+        elif field in (4, 5):
+            reader.signed()
+        elif field == 6:
+            commit = reader.unsigned()
+        else:
+            break  # original time, length, versions: nothing that is needed here
+    if len(source) != 16 or number < 1:
+        raise CorruptEvent("a tagged GTID event without uuid or number")
+    name = str(uuid.UUID(bytes=source))
+    return GtidEvent(f"{name}:{tag}:{number}" if tag else f"{name}:{number}", commit)
+
+
+class _Serialized:
+    """Reads MySQL's variable-length integers: the number of trailing one bits of the first byte
+    is the number of bytes that follow it."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+
+    def unsigned(self) -> int:
+        if self.at >= len(self.data):
+            raise CorruptEvent("a tagged GTID event is cut short")
+        first = self.data[self.at]
+        extra = (first ^ (first + 1)).bit_length() - 1  # trailing ones
+        end = self.at + 1 + extra
+        if end > len(self.data):
+            raise CorruptEvent("a tagged GTID event is cut short")
+        value = int.from_bytes(self.data[self.at : end], "little")
+        self.at = end
+        return value >> min(extra + 1, 8)
+
+    def signed(self) -> int:
+        value = self.unsigned()
+        return -(value >> 1) - 1 if value & 1 else value >> 1
+
+    def fixed(self, count: int) -> bytes:
+        values = [self.unsigned() for _ in range(count)]
+        if max(values) > 255:
+            raise CorruptEvent("a byte above 255 in a tagged GTID event")
+        return bytes(values)
+
+    def string(self) -> str:
+        size = self.unsigned()
+        end = self.at + size
+        if end > len(self.data):
+            raise CorruptEvent("a tagged GTID event is cut short")
+        value = self.data[self.at : end]
+        self.at = end
+        return value.decode("ascii", "replace")
+
+
+@dataclass(frozen=True)
+class QueryEvent:
+    """A statement in the log, with the part of its context that is needed to understand it."""
+
+    database: str
+    sql: bytes
+    error_code: int
+    sql_mode: int
+    client_collation: int  # id of the client's collation; 0 = not said
+    time_zone: str | None
+    unknown_variable: int | None  # code of a status variable that isn't known: the rest is unread
+
+
+# Lengths of the status variables of fixed size, by code.
+_FIXED_VARIABLES = {
+    0: 4, 1: 8, 3: 4, 4: 6, 7: 2, 8: 2, 9: 8, 10: 4, 13: 3, 16: 1, 17: 8, 18: 2, 19: 1, 20: 1,
+    128: 3, 129: 8,
+}  # fmt: skip
+
+
+def parse_query(body: bytes) -> QueryEvent:
+    """QUERY (2)."""
+    return _query(body, 13)
+
+
+def parse_execute_load(body: bytes) -> QueryEvent:
+    """EXECUTE_LOAD_QUERY (18): a QUERY with 13 more bytes that say where the file is."""
+    return _query(body, 26)
+
+
+def _query(body: bytes, fixed: int) -> QueryEvent:
+    if len(body) < fixed:
+        raise CorruptEvent("a QUERY event is too short")
+    _thread, _seconds, db_size, error, vars_size = struct.unpack_from("<IIBHH", body)
+    db_start = fixed + vars_size
+    if db_start + db_size + 1 > len(body):
+        raise CorruptEvent("a QUERY event is cut short")
+    database = body[db_start : db_start + db_size].decode("utf-8", "surrogateescape")
+    sql = body[db_start + db_size + 1 :]
+    values, unknown = _status_variables(body[fixed:db_start])
+    zone = values.get(5)
+    return QueryEvent(
+        database,
+        sql,
+        error,
+        int.from_bytes(values.get(1, b""), "little"),
+        int.from_bytes(values.get(4, b"")[:2], "little"),
+        None if zone is None else zone.decode("ascii", "replace"),
+        unknown,
+    )
+
+
+def _status_variables(data: bytes) -> tuple[dict[int, bytes], int | None]:
+    values: dict[int, bytes] = {}
+    at = 0
+    while at < len(data):
+        code = data[at]
+        at += 1
+        start, end = _variable_extent(code, data, at)
+        if end < 0:
+            return values, code
+        if end > len(data):
+            raise CorruptEvent(f"status variable {code} of a QUERY event is cut short")
+        values[code] = data[start:end]
+        at = end
+        if code == 2:
+            at += 1  # a terminating zero
+    return values, None
+
+
+def _variable_extent(code: int, data: bytes, at: int) -> tuple[int, int]:
+    """Start and end of the value; end −1 for a code that isn't known."""
+    if code in _FIXED_VARIABLES:
+        return at, at + _FIXED_VARIABLES[code]
+    if code not in (2, 5, 6, 11, 12, 130):
+        return at, -1
+    if at >= len(data):
+        raise CorruptEvent(f"status variable {code} of a QUERY event is cut short")
+    first = data[at]
+    if code in (2, 5, 6):
+        return at + 1, at + 1 + first
+    if code == 11:  # user, host
+        host = at + 1 + first
+        if host >= len(data):
+            raise CorruptEvent("the invoker of a QUERY event is cut short")
+        return at, host + 1 + data[host]
+    if code == 12:  # databases touched, each ended by a zero; 254 = too many to say
+        end = at + 1
+        for _ in range(first if first != 254 else 0):
+            end = data.find(b"\0", end) + 1
+            if end == 0:
+                raise CorruptEvent("the databases of a QUERY event are cut short")
+        return at + 1, end
+    # 130, MariaDB: flags, and a sequence number when an ALTER is committed or rolled back
+    return at, at + (9 if first & (4 | 8) else 1)
+
+
+class RowsHeader(NamedTuple):
+    """The head of a rows event."""
+
+    table_id: int
+    flags: int
+    start: int  # where the column count stands in the body
+
+
+def parse_rows_header(body: bytes, version: int) -> RowsHeader:
+    """`version` 1 (MariaDB) or 2 (MySQL)."""
+    if len(body) < 8:
+        raise CorruptEvent("a rows event is too short")
+    start = 8
+    if version == 2:
+        start += int.from_bytes(body[8:10], "little")
+        if start < 10:
+            raise CorruptEvent("a rows event with an impossible length of its extra data")
+    if start > len(body):
+        raise CorruptEvent("a rows event is cut short")
+    return RowsHeader(
+        int.from_bytes(body[:6], "little"), int.from_bytes(body[6:8], "little"), start
+    )
+
+
+def parse_incident(body: bytes) -> str:
+    """INCIDENT (26): the message."""
+    size = body[2] if len(body) > 2 else 0
+    return body[3 : 3 + size].decode("utf-8", "replace")

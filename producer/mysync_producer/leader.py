@@ -1,0 +1,95 @@
+"""Which of several producers is the active one.
+
+All of them subscribe to the control topic, which has one partition; the group's member that is
+assigned it is active. The group only elects: the partition is paused and nothing is committed.
+Safety doesn't rest on it but on `transactional.id`, which fences whoever was active before.
+"""
+
+import time
+from collections.abc import Callable
+
+from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
+
+from mysync_producer.errors import LeadershipLost
+from mysync_runtime import kafka
+from mysync_runtime.lifecycle import Stop
+from mysync_runtime.settings import Settings
+
+__all__ = ["Leader"]
+
+_CHECK_SECONDS = 0.2
+# A start reads definitions and asks for collations' weights, and may wait long for Kafka.
+_MAX_POLL_INTERVAL_MS = 900_000
+
+
+class Leader:
+    """Membership in the leader group. Join by `wait`, then `check` several times a minute."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._topic = settings.control_topic
+        self._elected = False
+        self._lost = False
+        self._checked = 0.0
+        self._consumer = Consumer(
+            kafka.consumer_properties(
+                settings,
+                group_id=settings.leader_group,
+                session_timeout_ms=settings.publish.leader_session_timeout_ms,
+            )
+            | {"max.poll.interval.ms": _MAX_POLL_INTERVAL_MS}
+        )
+        self._consumer.subscribe(
+            [self._topic],
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_revoke,
+        )
+
+    @property
+    def elected(self) -> bool:
+        return self._elected
+
+    def wait(self, stop: Stop, tick: Callable[[], None]) -> None:
+        """Returns when elected. Raises Stopped; a Kafka that doesn't answer is waited for."""
+        while not self._elected:
+            stop.raise_if_requested()
+            tick()
+            self._poll(0.2)
+        self._lost = False
+
+    def check(self) -> None:
+        """Raises LeadershipLost when another producer was given the partition. Cheap."""
+        now = time.monotonic()
+        if now - self._checked >= _CHECK_SECONDS:
+            self._checked = now
+            self._poll(0.0)
+        if self._lost:
+            self._lost = False
+            raise LeadershipLost("another producer of this pipeline was elected")
+
+    def resign(self) -> None:
+        """Leaves the group, so that a standby takes over at once."""
+        self._consumer.close()
+
+    def _poll(self, seconds: float) -> None:
+        message = self._consumer.poll(seconds)
+        if message is not None and (error := message.error()) is not None:
+            found = kafka.error_of(error, "take part in the election", self._topic)
+            if not found.retriable:
+                raise found
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if not partitions:
+            return
+        start = [TopicPartition(p.topic, p.partition, OFFSET_END) for p in partitions]
+        try:
+            consumer.incremental_assign(start)
+            consumer.pause(start)
+        except KafkaException as error:
+            raise kafka.error_of(error, "take the partition", self._topic) from error
+        self._elected = True
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if partitions:
+            self._elected = False
+            self._lost = True

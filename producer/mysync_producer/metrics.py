@@ -1,0 +1,22 @@
+"""The producer's metrics."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+__all__ = ["ACTIVE", "COMMITS", "COMMIT_SECONDS", "LAG", "RECONNECTS", "ROWS", "SEQ"]
+
+ROWS = Counter(
+    "mysync_producer_rows_total", "Rows sent, by table and operation.", ["db", "table", "op"]
+)
+LAG = Gauge(
+    "mysync_producer_lag_seconds",
+    "Age of the last transaction committed to Kafka when it was committed; 0 when nothing waits.",
+)
+COMMITS = Counter("mysync_producer_commits_total", "Kafka transactions committed.")
+COMMIT_SECONDS = Histogram(
+    "mysync_producer_commit_seconds",
+    "Time of a Kafka transaction's commit.",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+)
+RECONNECTS = Counter("mysync_producer_reconnects_total", "Connections to the source made again.")
+ACTIVE = Gauge("mysync_producer_active", "1 while this process is the elected producer.")
+SEQ = Gauge("mysync_producer_seq", "The last committed record's number.")

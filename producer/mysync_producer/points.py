@@ -1,0 +1,31 @@
+"""Where a test may kill the producer, and what a crash there leaves behind."""
+
+from mysync_runtime.crash import declare
+
+__all__: list[str] = []
+
+ELECTED = declare("producer.after_election", "leader, nothing done yet")
+BEFORE_TOPICS = declare("producer.first_start.before_topics", "no topic was created")
+AFTER_TOPICS = declare("producer.first_start.after_topics", "empty topics")
+BEFORE_FIRST_COMMIT = declare(
+    "producer.first_start.before_first_commit", "topics with an open Kafka transaction"
+)
+AFTER_FIRST_COMMIT = declare(
+    "producer.first_start.after_first_commit", "a pipeline that never streamed"
+)
+BEFORE_DUMP = declare("producer.before_dump", "recovered, the dump isn't asked for yet")
+RECONNECT = declare("producer.reconnect", "the source's connection was lost, nothing is open")
+BEFORE_PRODUCE = declare("producer.before_produce", "rows transcoded, none of them sent")
+AFTER_PRODUCE = declare("producer.after_produce", "rows sent in an open Kafka transaction")
+AFTER_STATE_WRITE = declare(
+    "producer.after_state_write", "rows, state and offset sent, the Kafka transaction is open"
+)
+BEFORE_KAFKA_COMMIT = declare(
+    "producer.before_kafka_commit", "a commit is due, its state isn't written"
+)
+AFTER_KAFKA_COMMIT = declare("producer.after_kafka_commit", "committed, and nobody told")
+MID_TRANSACTION = declare(
+    "producer.mid_transaction_commit", "a part of a source transaction is committed"
+)
+HEARTBEAT = declare("producer.heartbeat", "a heartbeat is numbered and not sent")
+ADOPTION = declare("producer.adoption", "new knowledge of tables is sent, not committed")

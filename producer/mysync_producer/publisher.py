@@ -1,0 +1,224 @@
+"""Kafka transactions: rows, the state record and the position's offset commit together or not at all.
+
+Of each partition the last message is held back until the commit, so that it alone carries a delivery
+callback: its offset stands in the *next* state record, from which a start reads on to the last
+committed record. A `Publisher` lives from one start to the first aborted transaction.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+
+from mysync_producer import points
+from mysync_producer.state import State
+from mysync_runtime import kafka
+from mysync_runtime.crash import crash_point
+from mysync_runtime.errors import Fenced, MysyncError, TransactionAborted
+from mysync_runtime.lifecycle import Stop, Stopped
+from mysync_runtime.settings import Settings
+
+__all__ = ["Publisher", "Record"]
+
+Record = tuple[bytes | None, bytes]
+"""Key and value."""
+
+_CALL_SECONDS = 1.0
+# Between two calls of librdkafka's poll while messages pour in.
+_POLL_BYTES = 1 << 20
+
+
+class Publisher:
+    """The transactional producer of a pipeline.
+
+    `offsets`: of the last committed record of each partition, -1 where not known.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        offsets: Sequence[int],
+        stop: Stop,
+        tick: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._rows_topic = settings.rows_topic
+        self._control_topic = settings.control_topic
+        self._state_topic = settings.state_topic
+        self._state_key = settings.pipeline.encode()
+        self._max_bytes = settings.publish.max_bytes
+        self._max_seconds = settings.publish.max_seconds
+        self._stop = stop
+        self._tick = tick
+        self.offsets = list(offsets)
+        self._held: list[Record | None] = [None] * len(self.offsets)
+        self._failed: KafkaError | None = None
+        self._open = False
+        self._began = 0.0
+        self._bytes = 0
+        self._unpolled = 0
+        self._producer = Producer(kafka.producer_properties(settings))
+        # Only for its metadata: the group never has members.
+        self._group = Consumer(
+            kafka.consumer_properties(settings, group_id=settings.position_group)
+        )
+
+    def take_over(self) -> None:
+        """Ends a predecessor's transaction and fences it. Raises Fenced, TransientError."""
+        self._patiently(self._producer.init_transactions, "begin to produce")
+
+    @property
+    def open(self) -> bool:
+        """Whether something was sent since the last commit."""
+        return self._open
+
+    @property
+    def full(self) -> bool:
+        """Whether the open transaction has reached the size cap."""
+        return self._bytes >= self._max_bytes
+
+    def overdue(self, now: float) -> bool:
+        """Whether the open transaction has reached the time cap."""
+        return self._open and now - self._began >= self._max_seconds
+
+    def send(self, batch: Sequence[list[Record]], size: int) -> None:
+        """Takes the records of each partition out of `batch`, `size` bytes in all."""
+        crash_point(points.BEFORE_PRODUCE)
+        self._begin()
+        produce, topic, held = self._producer.produce, self._rows_topic, self._held
+        for partition, records in enumerate(batch):
+            if not records:
+                continue
+            before = held[partition]
+            held[partition] = records.pop()
+            if before is not None:
+                records.insert(0, before)
+            for key, value in records:
+                try:
+                    produce(topic, value, key, partition)
+                except (BufferError, KafkaException):
+                    self._produce(topic, value, key, partition)
+            records.clear()
+        self._bytes += size
+        self._unpolled += size
+        if self._unpolled >= _POLL_BYTES:
+            self._unpolled = 0
+            self._producer.poll(0)
+        crash_point(points.AFTER_PRODUCE)
+
+    def control(self, values: Iterable[bytes]) -> None:
+        """Sends records to the control topic."""
+        self._begin()
+        for value in values:
+            self._produce(self._control_topic, value, None, 0)
+
+    def commit(self, state: State) -> None:
+        """Commits what was sent, with `state` and its position as the offset.
+
+        Raises TransactionAborted when the transaction must be given up (nothing of it will be
+        seen), Fenced when another producer took over.
+        """
+        crash_point(points.BEFORE_KAFKA_COMMIT)
+        self._begin()
+        for partition, record in enumerate(self._held):
+            if record is not None:
+                self._produce(self._rows_topic, record[1], record[0], partition, self._delivered)
+                self._held[partition] = None
+        self._produce(self._state_topic, state.encode(), self._state_key, 0)
+        offset = TopicPartition(
+            self._control_topic, 0, state.position.to_offset(), metadata=state.metadata()
+        )
+        self._patiently(
+            lambda seconds: self._producer.send_offsets_to_transaction(
+                [offset], self._group.consumer_group_metadata(), seconds
+            ),
+            "send the position",
+        )
+        crash_point(points.AFTER_STATE_WRITE)
+        self._patiently(self._producer.commit_transaction, "commit")
+        self._producer.poll(0)
+        self._open = False
+        self._bytes = 0
+        crash_point(points.AFTER_KAFKA_COMMIT)
+
+    def close(self) -> None:
+        """Aborts what is open, as well as that can be done now. A successor would do it anyway."""
+        if self._open:
+            self._open = False
+            try:
+                self._producer.abort_transaction(_CALL_SECONDS)
+            except KafkaException:
+                self._producer.purge()
+        self._group.close()
+
+    def _begin(self) -> None:
+        if not self._open:
+            try:
+                self._producer.begin_transaction()
+            except KafkaException as error:
+                raise self._error(error, "begin a transaction") from error
+            self._open = True
+            self._began = time.monotonic()
+
+    def _produce(
+        self,
+        topic: str,
+        value: bytes,
+        key: bytes | None,
+        partition: int,
+        callback: Callable[[KafkaError | None, Message], None] | None = None,
+    ) -> None:
+        """Waits while librdkafka's queue is full: that bounds our memory."""
+        while True:
+            try:
+                if callback is None:
+                    self._producer.produce(topic, value, key, partition)
+                else:
+                    self._producer.produce(topic, value, key, partition, callback)
+            except BufferError:
+                self._pause()
+                self._producer.poll(0.1)
+            except KafkaException as error:
+                raise self._error(error, "send") from error
+            else:
+                return
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        partition, offset = message.partition(), message.offset()
+        if error is None and partition is not None and offset is not None:
+            self.offsets[partition] = offset
+
+    def _patiently(self, call: Callable[[float], object], doing: str) -> None:
+        """Repeats a call that Kafka didn't answer in time; it goes on where it was."""
+        while True:
+            try:
+                call(_CALL_SECONDS)
+            except KafkaException as error:
+                inner = kafka.kafka_error(error)
+                if not inner.retriable() or inner.txn_requires_abort() or inner.fatal():
+                    raise self._error(error, doing) from error
+                self._pause()
+            else:
+                return
+
+    def _pause(self) -> None:
+        """Between two tries: stays alive, and gives up when a stop has used up its time."""
+        self._tick()
+        if self._stop.requested and self._stop.remaining() <= 2 * _CALL_SECONDS:
+            raise Stopped("Kafka didn't answer in the time that a stop may take")
+
+    def _error(self, error: KafkaException, doing: str) -> MysyncError:
+        """Whatever isn't fencing or a refusal ends this producer: the start path begins anew."""
+        found = kafka.error_of(error, doing, self._rows_topic)
+        inner = kafka.kafka_error(error)
+        if isinstance(found, Fenced) or found.exit_code == 3:
+            return found
+        if inner.code() in (KafkaError.INVALID_PRODUCER_EPOCH,):
+            return Fenced(f"another producer of this pipeline took over ({found.what})")
+        return TransactionAborted(found.what, where=found.where)

@@ -1,0 +1,224 @@
+"""What is asked of the source beside its log: who it is, where its log ends, whether it still has
+what we need.
+
+MariaDB has no server_uuid and no purged set: its identity is what it has, and a purged position is
+told by the dump itself (error 1236).
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pymysql.err
+
+from mysync_producer.connection import DumpFrom
+from mysync_producer.state import Server, State
+from mysync_runtime import mysql
+from mysync_runtime.errors import ConfigError, MysyncError, PositionLost, SourceDiverged
+from mysync_runtime.lifecycle import Stop
+from mysync_runtime.mysql import Connection, Flavor
+from mysync_runtime.settings import SourceSettings
+from mysync_schemas.gtid import GtidSet, MariadbGtidSet
+from mysync_schemas.position import FIRST, BinlogPosition
+
+__all__ = ["LogEnd", "Source", "verify_source"]
+
+T = TypeVar("T")
+
+_SHOWN = 500  # characters of a GTID set in a message
+_EXECUTED_LAG = 15.0  # seconds
+
+
+@dataclass(frozen=True)
+class LogEnd:
+    """The end of the binary log at one moment. `gtids` is None on a source without GTIDs."""
+
+    position: BinlogPosition
+    gtids: GtidSet | MariadbGtidSet | None
+
+
+class Source:
+    """A connection for questions; each method raises what `mysql.error_of` makes of an error."""
+
+    def __init__(self, connection: Connection, settings: SourceSettings) -> None:
+        self.connection = connection
+        self.address = settings.address
+        self.flavor: Flavor = self._ask(mysql.flavor)
+
+    @classmethod
+    def connect(cls, settings: SourceSettings) -> "Source":
+        connection = mysql.connect(settings)
+        try:
+            return cls(connection, settings)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        try:
+            self.connection.close()
+        except (pymysql.err.Error, OSError):
+            self.connection._force_close()
+
+    def server(self) -> Server:
+        """Who this is."""
+        if not self.flavor.is_mariadb:
+            return Server(flavor="mysql", identity=str(self.scalar("SELECT @@server_uuid")))
+        uid = self.variable("server_uid")
+        server_id = self.scalar("SELECT @@server_id")
+        return Server(flavor="mariadb", identity=f"{uid or self.address}/{server_id}")
+
+    def uses_gtids(self) -> bool:
+        return self.flavor.is_mariadb or self.variable("gtid_mode") == "ON"
+
+    def end(self) -> LogEnd:
+        """The end of the log now: exact as a position; on MySQL its GTID set may lag behind it."""
+        row = self._status()
+        if row is None:
+            raise ConfigError(
+                "the source writes no binary log",
+                where=self.address,
+                mend="Start it with log_bin, then start again.",
+            )
+        position = BinlogPosition(str(row["File"]), int(row["Position"]))
+        if self.flavor.is_mariadb:
+            text = self.scalar("SELECT BINLOG_GTID_POS(%s, %s)", (position.file, position.pos))
+            gtids = MariadbGtidSet.parse(str(text or ""))
+            return LogEnd(position, gtids)
+        if not self.uses_gtids():
+            return LogEnd(position, None)
+        return LogEnd(position, GtidSet.parse(str(row.get("Executed_Gtid_Set") or "")))
+
+    def files(self) -> dict[str, int] | None:
+        """Size of each binary log file; None when the user may not ask."""
+        try:
+            return {str(r["Log_name"]): int(r["File_size"]) for r in self.rows("SHOW BINARY LOGS")}
+        except MysyncError as error:
+            if error.exit_code == 3:
+                return None
+            raise
+
+    def gtid_set(self, variable: str) -> GtidSet:
+        return GtidSet.parse(str(self.scalar(f"SELECT @@GLOBAL.{variable}") or ""))
+
+    def variable(self, name: str) -> str | None:
+        """A global variable; None where the server has none of that name."""
+        rows = self.rows("SHOW GLOBAL VARIABLES LIKE %s", (name.replace("_", r"\_"),))
+        return str(rows[0]["Value"]) if rows else None
+
+    def scalar(self, sql: str, arguments: object = None) -> Any:
+        return self._ask(lambda connection: mysql.scalar(connection, sql, arguments))
+
+    def rows(self, sql: str, arguments: object = None) -> list[dict[str, Any]]:
+        return self._ask(lambda connection: mysql.rows(connection, sql, arguments))
+
+    def _status(self) -> dict[str, Any] | None:
+        statements = ["SHOW MASTER STATUS"]
+        if not self.flavor.is_mariadb:
+            statements = ["SHOW BINARY LOG STATUS", *statements]  # since MySQL 8.2
+        for statement in statements[:-1]:
+            try:
+                rows = mysql.rows(self.connection, statement)
+            except pymysql.err.ProgrammingError:
+                continue
+            except (pymysql.err.Error, OSError) as error:
+                raise mysql.error_of(error, "ask for the log's end", self.address) from error
+            return rows[0] if rows else None
+        rows = self.rows(statements[-1])
+        return rows[0] if rows else None
+
+    def _ask(self, question: Callable[[Connection], T]) -> T:
+        try:
+            return question(self.connection)
+        except (pymysql.err.Error, OSError) as error:
+            raise mysql.error_of(error, "ask the source", self.address) from error
+
+
+def verify_source(source: Source, state: State, stop: Stop) -> DumpFrom:
+    """Where the dump begins, after making sure that this server continues what was replicated.
+
+    Raises PositionLost when it purged what is needed, SourceDiverged when it lacks something that
+    was replicated already (an old primary's lost tail) or is another server and can't be compared.
+    """
+    server = source.server()
+    if server.flavor != state.server.flavor:
+        raise SourceDiverged(
+            f"the source is {source.flavor}, the pipeline read from {state.server.flavor}",
+            where=source.address,
+        )
+    same = server.identity == state.server.identity
+    gtids = state.gtid_set() if source.uses_gtids() else None
+    if gtids is not None and gtids.isempty() and source.flavor.is_mariadb:
+        gtids = None
+    if same:
+        _verify_files(source, state)
+    elif gtids is None:
+        raise SourceDiverged(
+            f"this is another server ({server.identity}) than the one that was read "
+            f"({state.server.identity}), and without GTIDs its log can't be compared",
+            where=source.address,
+        )
+    elif state.rows_done:
+        raise SourceDiverged(
+            f"transaction {state.open_gtid} was half replicated from {state.server.identity}; only "
+            "that server is sure to have its rows in the same order",
+            where=source.address,
+            mend="Point `source` at that server until the transaction is through.",
+        )
+    _verify_gtids(source, gtids, stop)
+    return DumpFrom(state.position, gtids)
+
+
+def _verify_files(source: Source, state: State) -> None:
+    files = source.files()
+    if files is None:
+        return
+    size = files.get(state.file)
+    if size is None and not (state.pos == FIRST and _before(state.file) in files):
+        raise PositionLost(
+            f"the source no longer has {state.file}; its oldest log is {min(files, default='none')}",
+            where=str(state.position),
+        )
+    if size is not None and size < state.pos:
+        raise SourceDiverged(
+            f"{state.file} has {size} bytes and was replicated up to {state.pos}: the source lost "
+            "the end of its log",
+            where=str(state.position),
+        )
+
+
+def _before(file: str) -> str:
+    base, _, number = file.rpartition(".")
+    return f"{base}.{int(number) - 1:06d}"
+
+
+def _verify_gtids(source: Source, gtids: GtidSet | MariadbGtidSet | None, stop: Stop) -> None:
+    if isinstance(gtids, MariadbGtidSet):
+        at = MariadbGtidSet.parse(str(source.scalar("SELECT @@GLOBAL.gtid_binlog_pos") or ""))
+        if not at.covers(gtids):
+            raise SourceDiverged(
+                f"the source's log ends at {at or 'nothing'}, replicated was up to {gtids}",
+                where=source.address,
+            )
+    elif gtids is not None:
+        # The dump may deliver a transaction before it is in gtid_executed (semi-sync: seconds).
+        deadline = time.monotonic() + _EXECUTED_LAG
+        while not (missing := gtids.subtract(source.gtid_set("gtid_executed"))).isempty():
+            if time.monotonic() > deadline:
+                raise SourceDiverged(
+                    f"the source lacks transactions that were replicated: {_shown(missing)}",
+                    where=source.address,
+                )
+            stop.sleep(0.2)
+        purged = source.gtid_set("gtid_purged").subtract(gtids)
+        if not purged.isempty():
+            raise PositionLost(
+                f"the source purged transactions that weren't replicated: {_shown(purged)}",
+                where=source.address,
+            )
+
+
+def _shown(gtids: GtidSet) -> str:
+    text = str(gtids)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} … ({len(text)} characters)"

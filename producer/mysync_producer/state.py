@@ -1,0 +1,105 @@
+"""The producer's state as it stands in the state topic, and in short beside the committed offset.
+
+One record per Kafka transaction, written in it, keyed by the pipeline. It holds everything that a
+successor needs; nothing else of a process survives.
+"""
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mysync_runtime.errors import StateLost
+from mysync_schemas.gtid import GtidSet, MariadbGtidSet
+from mysync_schemas.position import BinlogPosition
+
+__all__ = ["FORMAT", "Learning", "Server", "State"]
+
+FORMAT = 1
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Server(_Record):
+    """Who the source is. MySQL: its server_uuid. MariaDB has none: what it has instead."""
+
+    flavor: Literal["mysql", "mariadb"]
+    identity: str
+
+
+class Learning(_Record):
+    """The end of the log after the tables' definitions were read: until the stream has passed it,
+    tables are routed whole."""
+
+    file: str
+    pos: int
+    gtids: str | None = None
+
+
+class State(_Record):
+    """Where the pipeline stands after a Kafka transaction.
+
+    `file` and `pos` are a boundary between source transactions. With `rows_done` the transaction
+    after it is partly done: its first `rows_done` rows (of replicated tables) are in Kafka.
+    """
+
+    format: int = FORMAT
+    pipeline_uuid: str
+    server: Server
+    file: str
+    pos: int
+    gtids: str | None
+    rows_done: int = 0
+    open_gtid: str | None = None
+    txn_seq: int = 0  # of the open transaction; 0 = no record of it yet
+    seq: int
+    last_seqs: tuple[int, ...]  # by partition; 0 = no record yet
+    offsets: tuple[int, ...]  # by partition: of the last record before this commit; -1 = not known
+    next_ddl_id: int = 1
+    next_schema_id: int
+    next_version_id: int
+    filter_hash: str
+    learning: Learning | None = None
+    ts_us: int = 0
+
+    @property
+    def position(self) -> BinlogPosition:
+        return BinlogPosition(self.file, self.pos)
+
+    def gtid_set(self) -> GtidSet | MariadbGtidSet | None:
+        """A fresh set, to be added to."""
+        if self.gtids is None:
+            return None
+        kind = MariadbGtidSet if self.server.flavor == "mariadb" else GtidSet
+        return kind.parse(self.gtids)
+
+    def encode(self) -> bytes:
+        return self.model_dump_json(exclude_defaults=True).encode()
+
+    @classmethod
+    def decode(cls, value: bytes, where: str) -> "State":
+        """Raises StateLost for bytes that aren't a state record of this release's format."""
+        try:
+            raw: Any = json.loads(value)
+            if isinstance(raw, dict) and raw.get("format", FORMAT) != FORMAT:
+                raise StateLost(
+                    f"the state record has format {raw['format']}, this release reads {FORMAT}",
+                    where=where,
+                    mend="Use the release that wrote it.",
+                )
+            return cls.model_validate(raw)
+        except (ValueError, ValidationError) as error:
+            raise StateLost(f"the state record can't be read: {error}", where=where) from error
+
+    def metadata(self) -> str:
+        """The short form beside the offset (Kafka allows 4,096 bytes)."""
+        short = {
+            "format": self.format,
+            "file": self.file,
+            "pos": self.pos,
+            "rows_done": self.rows_done,
+            "seq": self.seq,
+        }
+        return json.dumps(short, separators=(",", ":"))

@@ -1,0 +1,126 @@
+"""What is known of the tables, and the column plans made from it.
+
+A TABLE_MAP is parsed once per distinct body; a table that isn't replicated is told from its head
+and never parsed at all. Knowledge comes from the control topic, not from the server, and changes only
+at a line: then `learn` replaces it and the plans made so far are forgotten.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from mysync_producer import metrics
+from mysync_producer.errors import UnknownTable
+from mysync_producer.filters import Filters
+from mysync_producer.rowcodec import TablePlan
+from mysync_producer.rowerrors import CorruptTableMap
+from mysync_producer.tablemap import parse_table_map
+from mysync_runtime.errors import UnsupportedEvent
+from mysync_schemas.fold import FoldTable
+from mysync_schemas.table import TableId, TableSchema
+
+__all__ = ["PlanSettings", "Table", "Tables"]
+
+
+@dataclass(frozen=True)
+class PlanSettings:
+    """What all plans of a pipeline have in common."""
+
+    pipeline: str
+    version: str
+    connector: str  # "mysql" | "mariadb"
+    partitions: int
+    max_message_bytes: int
+    part_schema_id: int
+
+
+class Table:
+    """A replicated table's plan for one TABLE_MAP, with its counters."""
+
+    def __init__(self, plan: TablePlan, db: str, table: str) -> None:
+        self.plan = plan
+        self._counters = {
+            ord(op): metrics.ROWS.labels(db, table, op).inc for op in ("c", "u", "d")
+        }
+
+    def count(self, operation: int, rows: int) -> None:
+        """`rows` more were sent; `operation` is the ord of c, u or d."""
+        self._counters[operation](rows)
+
+
+class Tables:
+    """Definitions by table, plans by TABLE_MAP."""
+
+    def __init__(self, filters: Filters, settings: PlanSettings) -> None:
+        self._filters = filters
+        self._settings = settings
+        self.schemas: dict[TableId, TableSchema] = {}
+        self.folds: dict[str, FoldTable] = {}
+        self._known: dict[bytes, Table | None] = {}
+
+    def learn(
+        self, schemas: Iterable[TableSchema], folds: Mapping[str, FoldTable] | None = None
+    ) -> None:
+        """From here on these versions hold. Call it at a line only."""
+        self.schemas.update((schema.table_id, schema) for schema in schemas)
+        self.folds.update(folds or {})
+        self._known.clear()
+
+    def table_of(self, body: bytes, where: str) -> Table | None:
+        """The plan for a TABLE_MAP's body; None for a table that isn't replicated.
+
+        Raises what the TABLE_MAP, or its difference from the known definition, raises.
+        """
+        # The table id (first six bytes) is another one each time the server opens the table.
+        head = body[6:]
+        try:
+            return self._known[head]
+        except KeyError:
+            table = self._known[head] = self._plan(body, where)
+            return table
+
+    def _plan(self, body: bytes, where: str) -> Table | None:
+        db, name = _names(body)
+        if not self._filters.includes(db, name):
+            return None
+        table_map = parse_table_map(body, mariadb=self._settings.connector == "mariadb")
+        schema = self.schemas.get(TableId(db, name))
+        if schema is None:
+            raise UnknownTable(
+                f"rows of {db}.{name}, which is replicated, but whose definition was never recorded",
+                where=where,
+            )
+        if not table_map.names:
+            raise UnsupportedEvent(
+                f"{db}.{name}: its rows came without column names",
+                where=where,
+                mend="SET GLOBAL binlog_row_metadata=FULL on the source, in every session, then "
+                "begin the pipeline anew.",
+            )
+        settings = self._settings
+        plan = TablePlan(
+            table_map,
+            schema,
+            pipeline=settings.pipeline,
+            version=settings.version,
+            connector=settings.connector,
+            partitions=settings.partitions,
+            folds=self.folds,
+            max_message_bytes=settings.max_message_bytes,
+            part_schema_id=settings.part_schema_id,
+        )
+        return Table(plan, db, name)
+
+
+def _names(body: bytes) -> tuple[str, str]:
+    """Database and table at the head of a TABLE_MAP: both length-prefixed and zero-terminated."""
+    try:
+        db_end = 9 + body[8]
+        name_end = db_end + 2 + body[db_end + 1]
+    except IndexError:
+        raise CorruptTableMap("a TABLE_MAP that ends within its names") from None
+    if name_end >= len(body):
+        raise CorruptTableMap("a TABLE_MAP that ends within its names")
+    return (
+        body[9:db_end].decode("utf-8", "replace"),
+        body[db_end + 2 : name_end].decode("utf-8", "replace"),
+    )

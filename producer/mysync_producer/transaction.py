@@ -1,0 +1,217 @@
+"""The source transaction in progress: a state machine without I/O.
+
+`boundary` is the place between two source transactions up to which everything was taken. It moves
+only when a transaction ends, or outside of one. A part of a transaction is named by the boundary
+before it and the number of its rows (of replicated tables) that were taken; those are counted as
+they stand in the log, so that a reader who comes again counts the same.
+
+Rows that the source takes back (ROLLBACK at the end, ROLLBACK TO a savepoint, a file that ends
+inside the transaction) are known only after they were read. Then `RowsTakenBack` is raised and their
+place is remembered in `TakenBack`; whoever reads on from the last commit leaves them out. If a part
+of them is committed already, `TransactionTorn` is raised: that can't be mended.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mysync_producer.errors import RowsTakenBack
+from mysync_producer.events import GtidEvent
+from mysync_runtime.errors import SourceDiverged, TransactionTorn
+from mysync_schemas.gtid import GtidSet, MariadbGtidSet
+from mysync_schemas.position import BinlogPosition
+
+__all__ = ["Resume", "SourceTransaction", "TakenBack"]
+
+_WRAP = 1 << 32
+
+
+class TakenBack:
+    """Places of the log whose rows the source took back: (file, after, up to)."""
+
+    def __init__(self) -> None:
+        self._ranges: list[tuple[str, int, int]] = []
+
+    def __iter__(self) -> Iterator[tuple[str, int, int]]:
+        return iter(self._ranges)
+
+    def add(self, file: str, after: int, upto: int) -> None:
+        self._ranges.append((file, after, upto))
+
+    def holds(self, file: str, end: int) -> bool:
+        """Whether the event that ends there was taken back."""
+        return any(f == file and after < end <= upto for f, after, upto in self._ranges)
+
+
+@dataclass(frozen=True)
+class Resume:
+    """The part of a transaction that a predecessor committed."""
+
+    rows: int
+    txn_seq: int
+    gtid: str | None
+
+
+@dataclass
+class _Savepoint:
+    pos: int
+    rows: int
+    kept: int
+
+
+@dataclass
+class SourceTransaction:
+    """Where the stream stands. Call the methods in the order of the events."""
+
+    boundary: BinlogPosition
+    gtids: GtidSet | MariadbGtidSet | None
+    taken_back: TakenBack
+    resume: Resume | None = None
+    file: str = ""
+    open: bool = False
+    gtid: str | None = None
+    commit_us: int = 0
+    standalone: bool = False
+    time_zone: str | None = None
+    txn_seq: int = 0  # 0: no record yet
+    rows: int = 0  # of replicated tables, as they stand in the log
+    skip: int = 0  # of them, how many a predecessor committed and weren't seen again yet
+    tables: set[str] = field(default_factory=set)
+    _kept: int = 0  # rows that weren't left out as taken back
+    _committed: int = 0  # rows in Kafka transactions that are committed
+    _savepoints: dict[str, _Savepoint] = field(default_factory=dict)
+    _pos: int = 0  # end of the last event in the file, without the 32-bit limit
+    _start: int = 0  # where the open transaction began
+
+    # -- the place in the log
+
+    def at(self, log_pos: int) -> int:
+        """Takes note of an event's end (32 bits) and returns it without that limit."""
+        if log_pos:
+            pos = self._pos & -_WRAP | log_pos
+            if self.open and pos < self._pos:
+                pos += _WRAP  # the file grew past 4 GiB within this transaction
+            self._pos = pos
+        return self._pos
+
+    def rotate(self, file: str, position: int) -> None:
+        """A ROTATE event, real or made up: the stream goes on in `file`."""
+        if file != self.file:
+            self.broken_off("its file ended")
+        self.file = file
+        self._pos = position
+
+    def move(self, position: BinlogPosition) -> None:
+        """Everything up to `position` is taken: a heartbeat or a rotation between transactions."""
+        if not self.open and (
+            position.base != self.boundary.base or position > self.boundary
+        ):
+            self.boundary = position
+
+    # -- begin and end
+
+    def begin(self, event: GtidEvent, size: int) -> None:
+        """A GTID event of `size` bytes, whose end was noted."""
+        self.broken_off("another transaction begins")
+        self.open = True
+        self.gtid, self.commit_us, self.standalone = event.gtid, event.commit_us, event.standalone
+        self.time_zone = None
+        self.txn_seq = self.rows = self.skip = self._kept = self._committed = 0
+        self.tables.clear()
+        self._savepoints.clear()
+        self._start = self._pos - size
+        if self.resume is not None:
+            if self.resume.gtid != self.gtid:
+                raise SourceDiverged(
+                    f"transaction {self.resume.gtid} was left half-way, but the source continues "
+                    f"with {self.gtid}",
+                    where=str(self.boundary),
+                )
+            self.skip = self._committed = self.resume.rows
+            self.txn_seq = self.resume.txn_seq
+            self.resume = None
+
+    def end(self) -> None:
+        """XID, COMMIT, or the one statement of a transaction that has no other."""
+        if self.skip:
+            raise SourceDiverged(
+                f"transaction {self.gtid} has {self.skip} rows less than were replicated of it",
+                where=f"{self.file}:{self._pos}",
+            )
+        if self.gtids is not None and self.gtid is not None:
+            self.gtids.add(self.gtid)
+        self.open = False
+        self.txn_seq = self.rows = 0
+        self.boundary = self._named(self._pos)
+
+    def rollback(self) -> None:
+        """ROLLBACK as the last event: nothing of the transaction holds."""
+        self._take_back(_Savepoint(self._start, 0, 0), "ROLLBACK")
+        self.end()
+
+    def broken_off(self, why: str) -> None:
+        """The log goes on without this transaction's end: it never was."""
+        if self.open:
+            self._take_back(_Savepoint(self._start, 0, 0), why, upto=1 << 62)
+            self.open = False
+            self.txn_seq = self.rows = 0
+
+    def savepoint(self, name: str) -> None:
+        self._savepoints[name.lower()] = _Savepoint(self._pos, self.rows, self._kept)
+
+    def rollback_to(self, name: str) -> None:
+        """ROLLBACK TO SAVEPOINT: MySQL logs it with the rows before it when the transaction also
+        changed tables that can't roll back."""
+        mark = self._savepoints.get(name.lower())
+        if mark is None:
+            mark = _Savepoint(self._start, 0, 0)
+        self._take_back(mark, f"ROLLBACK TO {name}")
+
+    # -- rows
+
+    def left_out(self) -> bool:
+        """Whether the rows event just noted is one that the source took back later."""
+        return self.taken_back.holds(self.file, self._pos)
+
+    def leave_out(self, rows: int) -> None:
+        self.rows += rows
+        self.skip = max(0, self.skip - rows)
+
+    def took(self, rows: int) -> None:
+        """`rows` more of the event were taken, those included that had to be skipped."""
+        self.rows += rows
+        self._kept += rows
+        self.skip = max(0, self.skip - rows)
+
+    def committed(self) -> None:
+        """What was taken so far is committed to Kafka."""
+        self._committed = max(self._committed, self.rows)
+
+    @property
+    def rows_done(self) -> int:
+        """For the state record: rows of the open transaction that are taken; while those that a
+        predecessor committed pass again, their number."""
+        return max(self.rows, self._committed) if self.open else 0
+
+    # -- inner
+
+    def _take_back(self, mark: _Savepoint, why: str, upto: int = 0) -> None:
+        if self._kept == mark.kept:
+            return
+        where = f"{self.file}:{self._pos}"
+        if self._committed > mark.rows:
+            raise TransactionTorn(
+                f"{why} takes back rows of which {self._committed - mark.rows} are committed to "
+                f"Kafka already; they are of {', '.join(sorted(self.tables)) or 'unknown tables'}",
+                where=where,
+            )
+        self.taken_back.add(self.file, mark.pos, upto or self._pos)
+        raise RowsTakenBack(
+            f"{why} takes back {self._kept - mark.kept} rows that were read already", where=where
+        )
+
+    def _named(self, pos: int) -> BinlogPosition:
+        if pos < _WRAP:
+            return BinlogPosition(self.file, pos)
+        # Past 4 GiB a place can't be named; the server begins a new file after such a transaction.
+        number = int(self.file.rpartition(".")[2]) + 1
+        return BinlogPosition(f"{self.file.rpartition('.')[0]}.{number:06d}", 4)
