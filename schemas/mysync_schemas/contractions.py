@@ -23,11 +23,11 @@ __all__ = ["candidates"]
 
 _LATIN: Final = "abcdefghijklmnopqrstuvwxyz"
 # Letters with marks that tailorings put into longer contractions, and signs that they use.
-_SPECIAL: Final = tuple(
-    "dzs Dzs DZS ccs ddz ddzs ggy lly nny ssz tty zzs ngh Ngh NGH c'h C'h C'H c’h C’h C’H "
-    "l·l L·L l· L· l\u0387 L\u0387 ŀl ll·l nʼ ʼn 'n n' aʻ gʻ oʻ Oʻ g‘ o‘ ŋg sch Sch SCH tsh dzh "
-    "dž Dž DŽ dź rz sz ij IJ Ij ĳ дж дз хь къ гъ аь оь уь хъ кх кӏ пӏ тӏ цӏ чӏ".split(" ")
-)
+_SPECIAL: Final = """
+    dzs Dzs DZS ccs ddz ddzs ggy lly nny ssz tty zzs ngh Ngh NGH c'h C'h C'H c’h C’h C’H
+    l·l L·L l· L· l\u0387 L\u0387 ŀl ll·l nʼ ʼn 'n n' aʻ gʻ oʻ Oʻ g‘ o‘ ŋg sch Sch SCH tsh dzh
+    dž Dž DŽ dź rz sz ij IJ Ij ĳ дж дз хь къ гъ аь оь уь хъ кх кӏ пӏ тӏ цӏ чӏ
+"""
 # (vowels written before the consonant, consonants), ranges inclusive: UTS #10, "Rearrangement".
 _LOGICAL_ORDER: Final = (
     ((0x0E40, 0x0E44), (0x0E01, 0x0E2E)),  # Thai
@@ -76,7 +76,7 @@ def _compositions() -> Iterator[str]:
 def _latin() -> Iterator[str]:
     for one, other in product(_LATIN, _LATIN):
         yield from (one + other, one.upper() + other, (one + other).upper(), one + other.upper())
-    yield from _SPECIAL
+    yield from _SPECIAL.split()
     for letter in "áâäåãæçčćđéíîłñóôöøőúûüűýžšßþð":
         for other in "hjlnzsy":
             yield letter + other
