@@ -1,4 +1,4 @@
-"""The lab's real servers. Those this run started are stopped at its end; others stay as they are."""
+"""The lab's real servers. Those this run started are stopped at its end, others are left."""
 
 from collections.abc import Iterator
 from pathlib import Path
