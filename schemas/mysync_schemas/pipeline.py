@@ -44,26 +44,34 @@ def _format(info: PipelineInfo, pipeline: str, uuid: str | None) -> Iterator[tup
     if info.format != FORMAT:
         yield (
             "format",
-            f"its records have format version {info.format}, this mysync reads and writes "
-            f"{FORMAT}: run the version of mysync that made it",
+            (
+                f"its records have format version {info.format}, this mysync reads and writes "
+                f"{FORMAT}: run the version of mysync that made it"
+            ),
         )
     if info.hash_version != HASH_VERSION:
         yield (
             "hash_version",
-            f"its keys are hashed by version {info.hash_version}, this mysync's by "
-            f"{HASH_VERSION}: run the version of mysync that made it",
+            (
+                f"its keys are hashed by version {info.hash_version}, this mysync's by "
+                f"{HASH_VERSION}: run the version of mysync that made it"
+            ),
         )
     if info.pipeline != pipeline:
         yield (
             "pipeline",
-            f"the control topic belongs to it and not to {pipeline}: correct the pipeline's name "
-            "in the settings",
+            (
+                f"the control topic belongs to it and not to {pipeline}: correct the pipeline's "
+                "name in the settings"
+            ),
         )
     if uuid is not None and info.uuid != uuid:
         yield (
             "uuid",
-            f"the control topic says uuid {info.uuid}, known here is {uuid}: the pipeline was "
-            f"made anew under its old name. Remove what is left of the old one, or {_ANEW}",
+            (
+                f"the control topic says uuid {info.uuid}, known here is {uuid}: the pipeline was "
+                f"made anew under its old name. Remove what is left of the old one, or {_ANEW}"
+            ),
         )
 
 
@@ -73,8 +81,10 @@ def _topics(
     if partitions is not None and info.partitions != partitions:
         yield (
             "partitions",
-            f"it was made with {info.partitions} partitions, its rows topic has {partitions}: "
-            f"rows would change their partition and lose their order; {_ANEW}",
+            (
+                f"it was made with {info.partitions} partitions, its rows topic has {partitions}: "
+                f"rows would change their partition and lose their order; {_ANEW}"
+            ),
         )
     if topic_ids is None:
         return
@@ -83,8 +93,10 @@ def _topics(
         if was != now:
             yield (
                 f"topic_ids.{name}",
-                f"its {name} topic had id {was} and has {now}: the topic was deleted and created "
-                f"again, and what it held is gone; {_ANEW}",
+                (
+                    f"its {name} topic had id {was} and has {now}: the topic was deleted and "
+                    f"created again, and what it held is gone; {_ANEW}"
+                ),
             )
 
 
@@ -95,12 +107,16 @@ def _registry(
         use = {"own": "no schema registry", "registry": f"the registry {info.registry_url}"}
         yield (
             "schema_id_mode",
-            f"it was made with {use[info.schema_id_mode]}, the settings say otherwise: schema ids "
-            f"can't be switched; set schema_registry.url back, or {_ANEW}",
+            (
+                f"it was made with {use[info.schema_id_mode]}, the settings say otherwise: schema "
+                f"ids can't be switched; set schema_registry.url back, or {_ANEW}"
+            ),
         )
     elif mode == "registry" and registry_url != info.registry_url:
         yield (
             "registry_url",
-            f"its schema ids are those of {info.registry_url}, the settings name {registry_url}: "
-            f"set schema_registry.url back, or {_ANEW}",
+            (
+                f"its schema ids are those of {info.registry_url}, the settings name "
+                f"{registry_url}: set schema_registry.url back, or {_ANEW}"
+            ),
         )

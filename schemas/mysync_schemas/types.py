@@ -140,6 +140,7 @@ _KINDS: Final[Mapping[str, Kind]] = {
 
 CHARSETS: Final = frozenset({"utf8mb4", "utf8mb3", "utf8", "ascii", "latin1", "binary"})
 _LABEL: Final = re.compile(r"'((?:[^']|'')*)'")
+_ESCAPED: Final = re.compile(r"''|\\(.)", re.DOTALL)
 
 
 def kind_of(column: Column) -> Kind:
@@ -193,11 +194,20 @@ def avro_field(column: Column) -> dict[str, Any]:
 
 
 def labels_of(column_type: str) -> tuple[str, ...]:
-    """Labels of `enum('a','it''s')` or `set(…)` as COLUMN_TYPE writes them: only `'` is doubled."""
+    r"""Labels of `enum('a','it''s')` or `set(…)`, in their order; () for other types.
+
+    COLUMN_TYPE doubles `'` and writes backslash, line feed, carriage return and NUL as `\\`, `\n`,
+    `\r`, `\0`, whatever the sql_mode (both servers: append_unescaped).
+    """
     head, _, rest = column_type.partition("(")
     if head.strip().lower() not in ("enum", "set"):
         return ()
-    return tuple(label.replace("''", "'") for label in _LABEL.findall(rest))
+    return tuple(_ESCAPED.sub(_unescape, label) for label in _LABEL.findall(rest))
+
+
+def _unescape(match: re.Match[str]) -> str:
+    char = match[1]
+    return "'" if char is None else {"n": "\n", "r": "\r", "0": "\0"}.get(char, char)
 
 
 def complete(table: str, columns: Iterable[Column]) -> tuple[Column, ...]:
