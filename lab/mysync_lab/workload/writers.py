@@ -1,0 +1,185 @@
+"""Threads that run a workload's transactions on a server, at a bounded rate, until told to stop.
+
+A statement that the server refuses for what the rows are (a duplicate, a foreign key, a check) is a
+rolled-back statement: part of the traffic, the transaction goes on. A deadlock or a lock timeout
+ends the transaction. A lost connection is made again: the server may be killed meanwhile.
+"""
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pymysql
+
+from mysync_lab.errors import LabError
+from mysync_lab.tables import Session
+
+# Duplicate key, foreign keys, CHECK of MySQL and MariaDB: the statement had no effect.
+_REFUSED = frozenset({1062, 1451, 1452, 1761, 3819, 4025})
+# Lock wait timeout, deadlock, MariaDB's "record has changed": the transaction had none.
+_GIVEN_UP = frozenset({1205, 1213, 1020})
+# Shutdown in progress, killed, can't connect, gone away, lost.
+_LOST = frozenset({0, 1053, 1152, 1317, 1927, 2002, 2003, 2006, 2013, 2014, 3169})
+_RECONNECT_SECONDS = 60.0
+
+
+class Workload(Protocol):
+    """An endless source of transactions."""
+
+    def session(self) -> Sequence[str]:
+        """Statements that a new session runs first."""
+
+    def transaction(self, random_: random.Random) -> Sequence[str]:
+        """The statements of the next transaction, its BEGIN and COMMIT or ROLLBACK included."""
+
+
+@dataclass
+class Counts:
+    """What the writers have done so far. Read without a lock: a moment old at worst."""
+
+    transactions: int = 0
+    statements: int = 0
+    rows: int = 0
+    refused: int = 0
+    given_up: int = 0
+    reconnects: int = 0
+
+
+class Writers:
+    """Some threads over one workload, each with a session and a random generator of its own."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Session],
+        workload: Workload,
+        *,
+        seed: int | str,
+        threads: int = 1,
+        rate: float | None = None,
+        transactions: int | None = None,
+    ) -> None:
+        """`rate` in transactions a second and `transactions` in all, both over all threads."""
+        self._connect = connect
+        self._workload = workload
+        self._period = threads / rate if rate else 0.0
+        self._limits = (
+            [None] * threads
+            if transactions is None
+            else [transactions // threads + (n < transactions % threads) for n in range(threads)]
+        )
+        self._counts = [Counts() for _ in range(threads)]
+        self._failures: list[BaseException] = []
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(
+                target=self._guarded, args=(n, random.Random(f"{seed}/{n}")), name=f"writer-{n}"
+            )
+            for n in range(threads)
+        ]
+
+    def start(self) -> "Writers":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def wait(self, seconds: float = 600) -> Counts:
+        """Waits until all transactions are done; LabError when that takes longer or one failed."""
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if any(thread.is_alive() for thread in self._threads):
+            self._stop.set()
+            raise LabError(f"the workload isn't done after {seconds:g} s")
+        return self.stop()
+
+    def stop(self) -> Counts:
+        """Lets each thread finish its transaction; raises what made one fail."""
+        self._stop.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+        if self._failures:
+            raise self._failures[0]
+        return self.counts
+
+    @property
+    def running(self) -> bool:
+        return any(thread.is_alive() for thread in self._threads)
+
+    @property
+    def counts(self) -> Counts:
+        """The sum over the threads."""
+        total = Counts()
+        for counts in self._counts:
+            for name, value in vars(counts).items():
+                setattr(total, name, getattr(total, name) + value)
+        return total
+
+    def __enter__(self) -> "Writers":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _guarded(self, number: int, random_: random.Random) -> None:
+        try:
+            self._run(random_, self._counts[number], self._limits[number])
+        except Exception as error:  # noqa: BLE001 -- given to whoever stops the writers
+            self._failures.append(error)
+            self._stop.set()
+
+    def _run(self, random_: random.Random, counts: Counts, limit: int | None) -> None:
+        session = self._open()
+        due = time.monotonic()
+        while not self._stop.is_set() and (limit is None or counts.transactions < limit):
+            statements = self._workload.transaction(random_)
+            try:
+                _execute(session, statements, counts)
+            except pymysql.err.MySQLError as error:
+                if error.args[0] not in _LOST:
+                    raise
+                counts.reconnects += 1
+                session = self._open()
+            counts.transactions += 1
+            if self._period:
+                # Being late is made up for, but never by a burst of more than a second's worth.
+                due = max(due + self._period, time.monotonic() - 1)
+                self._stop.wait(due - time.monotonic())
+        with contextlib.suppress(pymysql.err.MySQLError):
+            session.close()
+
+    def _open(self) -> Session:
+        deadline = time.monotonic() + _RECONNECT_SECONDS
+        while True:
+            try:
+                session = self._connect()
+                with session.cursor() as cursor:
+                    for statement in self._workload.session():
+                        cursor.execute(statement)
+                return session
+            except pymysql.err.MySQLError as error:
+                if error.args[0] not in _LOST or time.monotonic() > deadline:
+                    raise
+                if self._stop.wait(0.1):
+                    deadline = 0.0
+
+
+def _execute(session: Session, statements: Sequence[str], counts: Counts) -> None:
+    with session.cursor() as cursor:
+        for statement in statements:
+            try:
+                counts.rows += max(0, cursor.execute(statement))
+                counts.statements += 1
+            except pymysql.err.MySQLError as error:
+                if error.args[0] in _REFUSED:
+                    counts.refused += 1
+                elif error.args[0] in _GIVEN_UP:
+                    counts.given_up += 1
+                    cursor.execute("ROLLBACK")
+                    return
+                else:
+                    raise
