@@ -67,8 +67,6 @@ def start(config: Path | None, role: Role, service: str) -> Settings:
 def run_app(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     """Runs a command line; returns the exit code. Wrong usage is 2, as click has it."""
 
-    log.configure(service=app.info.name or "mysync")
-
     def call() -> int:
         # standalone: click itself reports wrong usage and exits with 2.
         try:
@@ -77,7 +75,7 @@ def run_app(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
             return end.code if isinstance(end.code, int) else int(end.code is not None)
         return 0
 
-    return run_main(call)
+    return run_main(call, service=app.info.name or "mysync")
 
 
 def echo_json(value: Any) -> None:

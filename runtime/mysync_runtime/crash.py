@@ -13,8 +13,8 @@ from mysync_runtime.errors import ConfigError
 VARIABLE = "MYSYNC_CRASH"
 
 _points: dict[str, str] = {}
-_armed: str | None = None
-_left = 0
+_armed, _, _count = os.environ.get(VARIABLE, "").partition(":")
+_left = int(_count) if _count.isdecimal() else 1
 
 
 def declare(name: str, doc: str) -> str:
@@ -29,28 +29,24 @@ def list_points() -> dict[str, str]:
     return dict(_points)
 
 
-def arm(value: str | None = None) -> None:
-    """Reads `MYSYNC_CRASH` (or `value`) again. Raises ConfigError on a malformed count."""
-    global _armed, _left
-    text = os.environ.get(VARIABLE, "") if value is None else value
-    name, _, count = text.partition(":")
-    if count and not (count.isdecimal() and int(count)):
-        raise ConfigError(f"{VARIABLE}={text!r} doesn't end in a count from 1")
-    _armed, _left = name or None, int(count or 1)
-
-
 def check_armed() -> None:
-    """Raises ConfigError when `MYSYNC_CRASH` names a point that doesn't exist."""
-    if _armed is not None and _armed not in _points:
+    """Raises ConfigError when `MYSYNC_CRASH` is malformed or names a point that doesn't exist."""
+    text = os.environ.get(VARIABLE, "")
+    if not text:
+        return
+    name, colon, count = text.partition(":")
+    if colon and not (count.isdecimal() and int(count)):
+        raise ConfigError(f"{VARIABLE}={text!r} doesn't end in a count from 1")
+    if name not in _points:
         raise ConfigError(
-            f"{VARIABLE} names no crash point: {_armed!r}",
+            f"{VARIABLE} names no crash point: {name!r}",
             mend=f"Known here: {', '.join(_points) or 'none'}.",
         )
 
 
 def crash_point(name: str) -> None:
     """Kills this process when `name` is armed and its turn has come; else costs one compare."""
-    if name == _armed:
+    if _armed and name == _armed:
         _pass()
 
 
@@ -59,6 +55,3 @@ def _pass() -> None:
     _left -= 1
     if _left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
-
-
-arm()

@@ -15,9 +15,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
-from mysync_runtime import crash, metrics
+from mysync_runtime import crash, log, metrics
 from mysync_runtime.errors import MysyncError
-from mysync_runtime.log import get_logger
 
 EXIT_CLEAN = 0
 EXIT_ERROR = 1
@@ -99,12 +98,14 @@ def abort(number: int) -> NoReturn:
     os._exit(EXIT_SIGNAL + number)
 
 
-def run_main(main: Callable[[], int | None]) -> int:
+def run_main(main: Callable[[], int | None], *, service: str = "mysync") -> int:
     """Runs a service's main function and returns its exit code.
 
     A MysyncError becomes one paragraph on stderr, without a traceback. Anything else is a defect of
     ours: its traceback is logged, and the code is 1.
     """
+    # Until the settings are read; structlog's own default would write to stdout.
+    log.configure(service=service)
     try:
         crash.check_armed()
         return main() or EXIT_CLEAN
@@ -122,7 +123,7 @@ def run_main(main: Callable[[], int | None]) -> int:
         return EXIT_CLEAN
     except Exception as error:  # noqa: BLE001 -- the last resort of a process
         metrics.count_error(error)
-        get_logger().exception("unexpected error")
+        log.get_logger().exception("unexpected error")
         say(f"{type(error).__name__}: {error}. This is a defect in mysync: please report it.")
         return EXIT_ERROR
 

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -42,7 +43,7 @@ def load(path: Path | str | None = None, *, role: Role | None = None) -> Setting
         raise ConfigError(_explain(error), where=place) from None
     except SettingsError as error:
         raise ConfigError(
-            f"a {PREFIX}… variable can't be read: {error.__cause__ or error}"
+            "a variable of this section must be JSON", where=_variable_in(str(error))
         ) from None
     if role is not None:
         missing = [s for s in NEEDED[role] if s not in settings.model_fields_set]
@@ -154,6 +155,11 @@ def _refuse_misspelt_variables() -> None:
             raise ConfigError(
                 f"{name} sets nothing{_nearest(first, known)}", where="the environment"
             )
+
+
+def _variable_in(message: str) -> str:
+    field = re.search(r'field "(\w+)"', message)
+    return f"{PREFIX}{field[1].upper()}" if field else f"{PREFIX}…"
 
 
 def _explain(error: ValidationError) -> str:
