@@ -45,5 +45,5 @@ cdef class TimestampCodec(FractionCodec):
 
 
 cdef class TimeCodec(FractionCodec):
-    @cython.locals(packed="long long", negative=bint, fraction="long long", micros="long long", hour=int, minute=int, second=int, value="long long")
+    @cython.locals(packed="long long", negative=bint, fraction="long long", micros="long long", hour="long long", minute="long long", second="long long", value="long long")
     cdef Py_ssize_t put(self, const unsigned char *src, Py_ssize_t pos, Py_ssize_t end, RowBuffer out) except -1

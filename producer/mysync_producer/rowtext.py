@@ -11,8 +11,7 @@ import cython
 from mysync_producer.rowbuffer import RowBuffer
 from mysync_producer.rowerrors import BadValue
 from mysync_producer.rowimage import ValueCodec
-from mysync_schemas.errors import JsonError
-from mysync_schemas.jsonb import to_text
+from mysync_schemas.jsonb import JsonError, to_text
 
 if not cython.compiled:
     from mysync_producer.rowbuffer import little
