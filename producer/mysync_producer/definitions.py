@@ -5,24 +5,28 @@ While the stream may still be in the past of what `information_schema` showed, t
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from mysync_schemas import control
 from mysync_schemas.control import FoldRecord, PipelineInfo
 from mysync_schemas.envelope import envelope_schema, key_schema
-from mysync_schemas.fold import FoldTable, NotFoldable, build
+from mysync_schemas.fold import Ask, FoldTable, NotFoldable, build
 from mysync_schemas.names import namespace
 from mysync_schemas.partition import routing_of
 from mysync_schemas.table import FoldRef, Routing, TableId, TableSchema
 from mysync_schemas.types import Kind
 
-__all__ = ["Definitions", "OwnIds", "SchemaIds", "adopted", "define"]
-
-AskWeights = Callable[[str, list[str]], list[bytes]]
-"""(collation, texts) -> their weights, asked of the server."""
-
+__all__ = [
+    "Definitions",
+    "OwnIds",
+    "SchemaIds",
+    "adopted",
+    "control_records",
+    "define",
+    "table_subjects",
+]
 
 class SchemaIds(Protocol):
     """Gives an Avro schema its id."""
@@ -68,7 +72,7 @@ def define(
     tables: Sequence[TableSchema],
     pipeline: str,
     ids: SchemaIds,
-    ask: AskWeights,
+    ask: Ask,
     *,
     provisional: bool,
 ) -> Definitions:
@@ -151,7 +155,7 @@ def _with_schemas(table: TableSchema, pipeline: str, ids: SchemaIds) -> TableSch
     )
 
 
-def _fold(collation: str, fold_id: int, ask: AskWeights) -> FoldRecord | None:
+def _fold(collation: str, fold_id: int, ask: Ask) -> FoldRecord | None:
     table = build(collation, ask)
     if isinstance(table, NotFoldable):
         return None

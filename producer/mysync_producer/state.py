@@ -33,9 +33,21 @@ class Learning(_Record):
     """The end of the log after the tables' definitions were read: until the stream has passed it,
     tables are routed whole."""
 
+    server: Server
     file: str
     pos: int
     gtids: str | None = None
+
+    def passed(self, server: Server, boundary: BinlogPosition, gtids: GtidSet | MariadbGtidSet | None) -> bool:
+        """Whether a stream of `server` that stands at `boundary`, having `gtids`, is past it."""
+        here = BinlogPosition(self.file, self.pos)
+        if server == self.server and boundary.base == here.base:
+            return boundary >= here
+        if self.gtids is None or gtids is None:
+            return False
+        if isinstance(gtids, GtidSet):
+            return gtids.covers(GtidSet.parse(self.gtids))
+        return gtids.covers(MariadbGtidSet.parse(self.gtids))
 
 
 class State(_Record):

@@ -14,6 +14,7 @@ import socket
 import ssl
 import struct
 import zlib
+from collections.abc import Iterator
 
 from mysync_producer.events import (
     ARTIFICIAL,
@@ -101,6 +102,12 @@ class BinlogStream:
         if self._at < len(self._data):
             return True
         return self._tls and self._sock.pending() > 0  # type: ignore[attr-defined]
+
+    def queued(self) -> Iterator[Event]:
+        """The next event, then those that came with it."""
+        yield self.read()
+        while self._at < len(self._data):
+            yield self.read()
 
     def read(self) -> Event:
         """The next event. Keeps `file` and `position`."""

@@ -66,6 +66,7 @@ class SourceTransaction:
     gtids: GtidSet | MariadbGtidSet | None
     taken_back: TakenBack
     resume: Resume | None = None
+    foreign: bool = False  # `boundary` is of another server's log: nothing of this one is known yet
     file: str = ""
     open: bool = False
     gtid: str | None = None
@@ -103,9 +104,10 @@ class SourceTransaction:
     def move(self, position: BinlogPosition) -> None:
         """Everything up to `position` is taken: a heartbeat or a rotation between transactions."""
         if not self.open and (
-            position.base != self.boundary.base or position > self.boundary
+            self.foreign or position.base != self.boundary.base or position > self.boundary
         ):
             self.boundary = position
+            self.foreign = False
 
     # -- begin and end
 
@@ -142,6 +144,7 @@ class SourceTransaction:
         self.open = False
         self.txn_seq = self.rows = 0
         self.boundary = self._named(self._pos)
+        self.foreign = False
 
     def rollback(self) -> None:
         """ROLLBACK as the last event: nothing of the transaction holds."""

@@ -1,0 +1,153 @@
+"""The producer: one is active, it takes what is queued on the source's log, publishes it, never waits.
+
+Topics are there → elected → the start path → stream. An aborted Kafka transaction, lost leadership,
+and rows that the source took back begin anew at the election; a connection that broke between two
+source transactions only opens the dump again.
+"""
+
+import time
+from contextlib import closing
+
+from confluent_kafka.admin import AdminClient
+
+from mysync_producer import metrics, points
+from mysync_producer.capture import Capture
+from mysync_producer.errors import LeadershipLost
+from mysync_producer.filters import Filters
+from mysync_producer.leader import Leader
+from mysync_producer.session import Session
+from mysync_producer.source import Source
+from mysync_producer.start import start
+from mysync_producer.stream import BinlogStream
+from mysync_producer.topics import prepare_topics
+from mysync_producer.transaction import TakenBack
+from mysync_runtime import kafka
+from mysync_runtime.backoff import reach, retry_forever
+from mysync_runtime.crash import crash_point
+from mysync_runtime.errors import ConnectionLost, TransientError
+from mysync_runtime.http import Readiness, Ticker
+from mysync_runtime.lifecycle import Stop, Stopped
+from mysync_runtime.log import get_logger
+from mysync_runtime.metrics import count_error
+from mysync_runtime.settings import Settings
+
+__all__ = ["Producer"]
+
+log = get_logger("producer")
+
+# A process that wasn't elected for so many session timeouts is a standby: somebody else is active.
+_STANDBY_TIMEOUTS = 3
+
+
+class Producer:
+    """One process. `run` returns when a stop was requested, and raises what ends it otherwise."""
+
+    def __init__(self, settings: Settings, filters: Filters, stop: Stop, ticker: Ticker) -> None:
+        self.settings = settings
+        self.filters = filters
+        self.stop = stop
+        self.ticker = ticker
+        self.session: Session | None = None
+        self._admin: AdminClient | None = None
+        self._leader: Leader | None = None
+        self._taken_back = TakenBack()
+        self._waiting_since = time.monotonic()
+
+    def run(self) -> None:
+        """Everything, until a stop."""
+        self._admin = kafka.connect_at_start(self.settings.kafka, self.stop)
+        reach(
+            lambda: Source.connect(self.settings.source).close(), self.stop, what="the source"
+        )
+        prepare_topics(self._admin, self.settings, self.stop)
+        self._leader = Leader(self.settings)
+        try:
+            while not self.stop.requested:
+                try:
+                    self._lead()
+                except TransientError as error:
+                    count_error(error)
+                    log.warning("starting over", error=str(error))
+                    self.stop.sleep(0.0 if isinstance(error, LeadershipLost) else 0.1)
+        except Stopped:
+            pass
+        finally:
+            metrics.ACTIVE.set(0)
+            self._leader.resign()
+
+    def _lead(self) -> None:
+        """From the election to whatever ends being active."""
+        assert self._leader is not None
+        self._waiting_since = time.monotonic()
+        self._leader.wait(self.stop, self.ticker.tick)
+        crash_point(points.ELECTED)
+        log.info("elected")
+        with closing(retry_forever(self._start, self.stop, doing="start")) as self.session:
+            metrics.ACTIVE.set(1)
+            self._serve(self.session)
+
+    def _start(self) -> Session:
+        """The start path. Reads everything; keeps nothing of an earlier session."""
+        assert self._admin is not None
+        topics = prepare_topics(self._admin, self.settings, self.stop)
+        with closing(Source.connect(self.settings.source)) as source:
+            started = start(
+                self.settings, self.filters, topics, source, self.stop, self._alive
+            )
+        return Session(
+            self.settings, self.filters, started, self._taken_back, self.stop, self._alive
+        )
+
+    def _serve(self, session: Session) -> None:
+        """Streams, and opens the dump again when the source's connection breaks."""
+        while not self.stop.requested:
+            stream, capture = retry_forever(session.open, self.stop, doing="open the dump")
+            try:
+                self._stream(session, stream, capture)
+            except ConnectionLost as error:
+                session.lost(capture, error)
+            finally:
+                stream.close()
+
+    def _stream(self, session: Session, stream: BinlogStream, capture: Capture) -> None:
+        """The main loop."""
+        publisher, transaction = session.publisher, capture.transaction
+        while not self.stop.requested:
+            self._alive()
+            if stream.wait(session.patience(capture, time.monotonic()), self.stop.fileno()):
+                for event in stream.queued():
+                    for size in capture.take(event):
+                        publisher.send(capture.batch, size)
+                        if publisher.full:
+                            session.commit(capture)
+            now, behind = time.monotonic(), stream.pending()
+            session.adopt_when_due(capture)
+            session.beat_when_due(capture, now, behind=behind)
+            between = not (transaction.open or behind)
+            if publisher.open and (between or publisher.overdue(now)):
+                session.commit(capture)
+        if publisher.open and not transaction.open:
+            session.commit(capture)
+
+    def _alive(self) -> None:
+        """Called often: the loop turns, and this process is still the elected one."""
+        self.ticker.tick()
+        if self._leader is not None:
+            self._leader.check()
+
+    # -- what others see
+
+    def ready(self) -> Readiness:
+        """Ready: streaming, or standing by for one that does."""
+        session = self.session
+        if session is not None and session.streaming:
+            return Readiness(True, "active")
+        if self._leader is None:
+            return Readiness(False, "waiting for Kafka and the source")
+        if self._leader.elected:
+            return Readiness(False, "starting")
+        timeout = self.settings.publish.leader_session_timeout_ms / 1000
+        waited = time.monotonic() - self._waiting_since
+        if waited > _STANDBY_TIMEOUTS * timeout:
+            return Readiness(True, "standby")
+        return Readiness(False, "waiting for the election")

@@ -1,0 +1,237 @@
+"""One active time of a producer, from a start to whatever ends it.
+
+It holds what lives in memory only, and none of it outlives an aborted Kafka transaction. `state` is
+the last committed one: a dump is always opened from there.
+"""
+
+import time
+from collections.abc import Callable
+
+from mysync_producer import metrics, points
+from mysync_producer.capture import Capture
+from mysync_producer.connection import Identity, open_dump
+from mysync_producer.definitions import adopted, control_records
+from mysync_producer.filters import Filters
+from mysync_producer.heartbeat import Pulse
+from mysync_producer.publisher import Record
+from mysync_producer.rowcodec import Sequencer
+from mysync_producer.source import Source, verify_source
+from mysync_producer.start import Started, line_record
+from mysync_producer.state import Server
+from mysync_producer.stream import BinlogStream
+from mysync_producer.tables import PlanSettings, Tables
+from mysync_producer.transaction import Resume, SourceTransaction, TakenBack
+from mysync_runtime.crash import crash_point
+from mysync_runtime.errors import ConnectionLost
+from mysync_runtime.lifecycle import Stop
+from mysync_runtime.log import get_logger
+from mysync_runtime.metrics import version
+from mysync_runtime.settings import Settings
+from mysync_schemas.framing import frame
+from mysync_schemas.markers import Heartbeat
+
+__all__ = ["Session", "identity_of"]
+
+log = get_logger("session")
+
+_WAKE_SECONDS = 0.5
+# Derived server ids: 30 bits of the pipeline's uuid, above any that people give out by hand.
+_SERVER_ID_BASE = 0x40000000
+
+
+def identity_of(settings: Settings, pipeline_uuid: str) -> Identity:
+    """How the pipeline presents itself to the source, the same at every start."""
+    derived = _SERVER_ID_BASE | int(pipeline_uuid[:8], 16) & (_SERVER_ID_BASE - 1)
+    return Identity(settings.source.server_id or derived, pipeline_uuid, settings.pipeline)
+
+
+class Session:
+    """See the module. `alive` is called often; it raises when another producer was elected."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        filters: Filters,
+        started: Started,
+        taken_back: TakenBack,
+        stop: Stop,
+        alive: Callable[[], None],
+    ) -> None:
+        self.settings = settings
+        self.filters = filters
+        self.info = started.info
+        self.definitions = started.definitions
+        self.publisher = started.publisher
+        self.state = started.state
+        self.taken_back = taken_back
+        self.stop = stop
+        self.alive = alive
+        self.streaming = False
+        self._sequencer = Sequencer(self.state.seq, list(self.state.last_seqs))
+        self._tables = Tables(
+            filters,
+            PlanSettings(
+                pipeline=settings.pipeline,
+                version=version(),
+                connector=self.state.server.flavor,
+                partitions=self.info.partitions,
+                max_message_bytes=settings.topics.max_message_bytes,
+                part_schema_id=self.info.ids()["Part"],
+            ),
+        )
+        self._tables.learn(self.definitions.schemas.values(), self.definitions.folds())
+        self._heartbeat_id = self.info.ids()["Heartbeat"]
+        self._pulse = Pulse(time.monotonic())
+        self._server: Server = self.state.server
+
+    # -- the source
+
+    def open(self) -> tuple[BinlogStream, Capture]:
+        """Verifies that the source has what follows the committed state and opens the dump there.
+
+        Raises PositionLost, SourceDiverged, and ConnectionLost to be tried again.
+        """
+        source = Source.connect(self.settings.source)
+        try:
+            begin = verify_source(source, self.state, self.stop)
+            self._server = source.server()
+        finally:
+            source.close()
+        crash_point(points.BEFORE_DUMP)
+        identity = identity_of(self.settings, self.info.uuid)
+        stream = open_dump(self.settings.source, begin, identity)
+        state = self.state
+        resume = None
+        if state.rows_done or state.txn_seq:
+            resume = Resume(state.rows_done, state.txn_seq, state.open_gtid)
+        transaction = SourceTransaction(
+            state.position,
+            state.gtid_set(),
+            self.taken_back,
+            resume,
+            foreign=self._server != state.server,
+        )
+        log.info("streaming", position=str(state.position), gtids=state.gtids)
+        self.streaming = True
+        return stream, Capture(
+            self._tables, self.filters, self._sequencer, transaction, self.info.partitions
+        )
+
+    def lost(self, capture: Capture, error: ConnectionLost) -> None:
+        """After the source's connection broke: keeps what is whole, or raises `error` to begin anew
+        when a transaction is half sent."""
+        self.streaming = False
+        metrics.RECONNECTS.inc()
+        if self.publisher.open:
+            if capture.transaction.open:
+                raise error
+            self.commit(capture)
+        log.warning("the source's connection was lost", error=str(error))
+        crash_point(points.RECONNECT)
+
+    # -- Kafka
+
+    def commit(self, capture: Capture) -> None:
+        """Commits everything sent with the place that `capture` has reached."""
+        transaction = capture.transaction
+        if transaction.open:
+            crash_point(points.MID_TRANSACTION)
+        began = time.monotonic()
+        now_us = time.time_ns() // 1000
+        in_part = transaction.open and bool(transaction.rows_done or transaction.txn_seq)
+        gtids = transaction.gtids
+        state = self.state.model_copy(
+            update={
+                "server": self.state.server if transaction.foreign else self._server,
+                "file": transaction.boundary.file,
+                "pos": transaction.boundary.pos,
+                "gtids": None if gtids is None else str(gtids),
+                "rows_done": transaction.rows_done,
+                "open_gtid": transaction.gtid if in_part else None,
+                "txn_seq": transaction.txn_seq if in_part else 0,
+                "seq": self._sequencer.seq,
+                "last_seqs": tuple(self._sequencer.prev),
+                "offsets": tuple(self.publisher.offsets),
+                "next_version_id": self.definitions.next_version,
+                "ts_us": now_us,
+            }
+        )
+        self.publisher.commit(state)
+        transaction.committed()
+        self.state = state
+        metrics.COMMITS.inc()
+        metrics.COMMIT_SECONDS.observe(time.monotonic() - began)
+        metrics.SEQ.set(state.seq)
+        if capture.source_us:
+            metrics.LAG.set(max(0.0, (now_us - capture.source_us) / 1e6))
+
+    def adopt_when_due(self, capture: Capture) -> None:
+        """Once the stream has passed what the tables' definitions were read after: a line, and the
+        tables' own routing from there on."""
+        learning, transaction = self.state.learning, capture.transaction
+        if learning is None or transaction.open or transaction.foreign:
+            return
+        if not learning.passed(self._server, transaction.boundary, transaction.gtids):
+            return
+        versions = adopted(self.definitions)
+        self.publisher.control(control_records(self.info, versions, ()))
+        seq, prev = self._sequencer.take_all()
+        self._send(line_record(self.info, seq, prev))
+        self._tables.learn(versions)
+        self.state = self.state.model_copy(update={"learning": None})
+        crash_point(points.ADOPTION)
+        self.commit(capture)
+        log.info("definitions adopted", tables=len(versions), seq=seq)
+
+    def beat_when_due(self, capture: Capture, now: float, *, behind: bool) -> None:
+        """A heartbeat in every partition. `behind`: the log goes on after what was taken."""
+        transaction = capture.transaction
+        place = transaction.boundary, transaction.rows
+        if not self._pulse.due(now, place):
+            return
+        self._pulse.beat(now, place)
+        seq, prev = self._sequencer.take_all()
+        txn_seq = seq
+        if transaction.open:
+            txn_seq = transaction.txn_seq = transaction.txn_seq or seq
+        gtids = None if transaction.gtids is None else str(transaction.gtids)
+        source_us = capture.source_us if behind and capture.source_us else time.time_ns() // 1000
+        crash_point(points.HEARTBEAT)
+        self._send(
+            [
+                (
+                    None,
+                    frame(
+                        self._heartbeat_id,
+                        Heartbeat(
+                            seq,
+                            before,
+                            txn_seq,
+                            source_us,
+                            transaction.boundary.file,
+                            transaction.boundary.pos,
+                            gtids,
+                            transaction.open,
+                        ).encode(),
+                    ),
+                )
+                for before in prev
+            ]
+        )
+
+    def patience(self, capture: Capture, now: float) -> float:
+        """Seconds that nothing has to be done by itself."""
+        if self.publisher.open:
+            return 0.05
+        place = capture.transaction.boundary, capture.transaction.rows
+        return min(_WAKE_SECONDS, self._pulse.patience(now, place))
+
+    def close(self) -> None:
+        """Gives up what isn't committed."""
+        self.streaming = False
+        self.publisher.close()
+
+    def _send(self, copies: list[tuple[None, bytes]]) -> None:
+        """One record to each partition."""
+        batch: list[list[Record]] = [[record] for record in copies]
+        self.publisher.send(batch, sum(len(value) for _, value in copies))

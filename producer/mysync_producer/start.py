@@ -1,0 +1,319 @@
+"""The start path: what every start does, after SIGKILL as after an aborted Kafka transaction.
+
+Topics exist and this process is elected. `take_over` ends a predecessor's transaction, so the topics'
+read_committed ends are final; then state, offset, control topic and each partition's last record are
+read and must agree: they were written together. Only when all of them hold nothing it is a first
+start: the end of the log E0, the tables' definitions, the end of the log E1; state at E0 and the
+definitions are committed with a line in every partition. A crash before that commit leaves nothing.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mysync_producer import points
+from mysync_producer.catalog import read_catalog
+from mysync_producer.definitions import Definitions, OwnIds, SchemaIds, control_records, define
+from mysync_producer.filters import Filters
+from mysync_producer.publisher import Publisher
+from mysync_producer.records import Committed, read_control, read_last, read_offset, read_state
+from mysync_producer.registry import RegistryIds
+from mysync_producer.source import LogEnd, Source
+from mysync_producer.state import Learning, State
+from mysync_runtime.crash import crash_point
+from mysync_runtime.errors import (
+    ConfigError,
+    FilterChanged,
+    LogHole,
+    PartitionCountChanged,
+    PipelineMismatch,
+    PositionMoved,
+    PreflightError,
+    StateLost,
+    TopicRecreated,
+)
+from mysync_runtime.kafka import TopicInfo
+from mysync_runtime.lifecycle import Stop
+from mysync_runtime.log import get_logger
+from mysync_runtime.settings import Settings
+from mysync_schemas import control
+from mysync_schemas.control import PipelineInfo, TopicIds
+from mysync_schemas.fold import asker
+from mysync_schemas.framing import frame
+from mysync_schemas.markers import Line
+
+__all__ = ["Started", "start"]
+
+log = get_logger("start")
+
+
+@dataclass
+class Started:
+    """Everything to go on from. `state.offsets` are those of the last committed records."""
+
+    info: PipelineInfo
+    definitions: Definitions
+    state: State
+    publisher: Publisher
+
+
+def start(
+    settings: Settings,
+    filters: Filters,
+    topics: Mapping[str, TopicInfo],
+    source: Source,
+    stop: Stop,
+    tick: Callable[[], None],
+) -> Started:
+    """Takes over from whoever was active before, or begins the pipeline."""
+    publisher = Publisher(settings, [-1] * topics[settings.rows_topic].partitions, stop, tick)
+    try:
+        publisher.take_over()
+        known = read_control(settings, stop, tick)
+        state = read_state(settings, stop, tick)
+        offset = read_offset(settings)
+        if known is None and state is None and offset is None:
+            _verify_nothing_published(settings, topics, stop, tick)
+            return _begin(settings, filters, topics, source, publisher)
+        if state is None:
+            raise _lost(settings, known is not None, offset)
+        if known is None:
+            raise TopicRecreated(f"topic {settings.control_topic} is empty, the state isn't")
+        info, definitions = known
+        _verify_pipeline(settings, filters, topics, info, state)
+        _verify_offset(settings, state, offset)
+        publisher.offsets = _verify_partitions(settings, info, state, stop, tick)
+    except BaseException:
+        publisher.close()
+        raise
+    state = state.model_copy(update={"offsets": tuple(publisher.offsets)})
+    log.info("recovered", position=str(state.position), seq=state.seq, rows_done=state.rows_done)
+    return Started(info, definitions, state, publisher)
+
+
+# -- recovery ----------------------------------------------------------------------------------
+
+
+def _lost(settings: Settings, control_holds: bool, offset: Committed | None) -> StateLost:
+    others = []
+    if control_holds:
+        others.append(f"topic {settings.control_topic} holds definitions")
+    if offset is not None:
+        others.append(f"group {settings.position_group} holds position {offset.offset}")
+    return StateLost(
+        f"topic {settings.state_topic} has no state record, but {' and '.join(others)}"
+    )
+
+
+def _verify_nothing_published(
+    settings: Settings, topics: Mapping[str, TopicInfo], stop: Stop, tick: Callable[[], None]
+) -> None:
+    count = topics[settings.rows_topic].partitions
+    try:
+        found = [x for x in read_last(settings, None, [0] * count, stop, tick) if x is not None]
+    except LogHole as error:
+        raise StateLost(
+            f"topic {settings.rows_topic} isn't empty ({error.what}), but neither state nor "
+            "definitions exist",
+            where=error.where,
+        ) from error
+    if found:
+        raise StateLost(
+            f"topic {settings.rows_topic} holds records, but neither state nor definitions exist"
+        )
+
+
+def _verify_pipeline(
+    settings: Settings,
+    filters: Filters,
+    topics: Mapping[str, TopicInfo],
+    info: PipelineInfo,
+    state: State,
+) -> None:
+    """PipelineInfo against what is there."""
+    if info.format != control.FORMAT or info.hash_version != control.HASH_VERSION:
+        raise PipelineMismatch(
+            f"the pipeline has format {info.format} and hash version {info.hash_version}, this "
+            f"release writes {control.FORMAT} and {control.HASH_VERSION}"
+        )
+    if info.pipeline != settings.pipeline or info.uuid != state.pipeline_uuid:
+        raise PipelineMismatch(
+            f"topic {settings.control_topic} belongs to pipeline {info.pipeline} ({info.uuid}), the "
+            f"state to {state.pipeline_uuid}"
+        )
+    rows = topics[settings.rows_topic]
+    if rows.partitions != info.partitions:
+        raise PartitionCountChanged(
+            f"topic {rows.name} has {rows.partitions} partitions, the pipeline began with "
+            f"{info.partitions}"
+        )
+    for name, recorded in (
+        (settings.rows_topic, info.topic_ids.rows),
+        (settings.control_topic, info.topic_ids.control),
+        (settings.state_topic, info.topic_ids.state),
+    ):
+        if topics[name].topic_id != recorded:
+            raise TopicRecreated(
+                f"topic {name} isn't the one that the pipeline began with: it has id "
+                f"{topics[name].topic_id} instead of {recorded}"
+            )
+    mode = "registry" if settings.schema_registry.url else "own"
+    if mode != info.schema_id_mode:
+        raise ConfigError(
+            f"the pipeline began with schema ids of mode {info.schema_id_mode!r}, the settings say "
+            f"{mode!r}",
+            mend="Set `schema_registry.url` as it was; a pipeline can't switch.",
+        )
+    if filters.hash != state.filter_hash:
+        raise FilterChanged(
+            f"the filters changed since the pipeline began (hash {state.filter_hash}, now "
+            f"{filters.hash})",
+            mend="Put the old filters back, or begin a pipeline of another name.",
+        )
+
+
+def _verify_offset(settings: Settings, state: State, offset: Committed | None) -> None:
+    """They were committed together. An idle group's offsets expire, the state doesn't."""
+    if offset is None:
+        log.warning("the committed position has expired; the state record is used")
+        return
+    if offset.offset != state.position.to_offset() or (
+        offset.metadata and offset.metadata != state.metadata()
+    ):
+        raise PositionMoved(
+            f"group {settings.position_group} has position {offset.offset} ({offset.metadata}), the "
+            f"state record {state.position.to_offset()} ({state.metadata()})"
+        )
+
+
+def _verify_partitions(
+    settings: Settings,
+    info: PipelineInfo,
+    state: State,
+    stop: Stop,
+    tick: Callable[[], None],
+) -> list[int]:
+    """The offsets of the last committed records, which must be those that the state says."""
+    offsets = list(state.offsets)
+    found = read_last(settings, info, offsets, stop, tick)
+    for partition, (last, seq) in enumerate(zip(found, state.last_seqs, strict=True)):
+        where = f"{settings.rows_topic}/{partition}"
+        if last is not None:
+            offset, found_seq = last
+            if found_seq != seq:
+                raise LogHole(
+                    f"the last record has number {found_seq}, the state says {seq}",
+                    where=f"{where} offset {offset}",
+                )
+            offsets[partition] = offset
+        elif seq:
+            log.warning("a partition's records were deleted by retention", partition=partition)
+    return offsets
+
+
+# -- first start -------------------------------------------------------------------------------
+
+
+def _begin(
+    settings: Settings,
+    filters: Filters,
+    topics: Mapping[str, TopicInfo],
+    source: Source,
+    publisher: Publisher,
+) -> Started:
+    """`start: latest`."""
+    begin = source.end()
+    catalog = read_catalog(source.connection, source.flavor, filters)
+    end = source.end()
+    if catalog.refused:
+        raise PreflightError("the source has tables that can't be replicated", catalog.refused)
+    own = OwnIds()
+    ids: SchemaIds = own
+    fixed = control.fixed_schemas()
+    if settings.schema_registry.url:
+        ids = RegistryIds(settings.schema_registry)
+        fixed = control.fixed_schemas(ids.id_of)
+    # Nothing was written between the two ends: what was read is exactly what holds at E0.
+    moved = end.position != begin.position
+    definitions = define(
+        catalog.tables,
+        settings.pipeline,
+        ids,
+        asker(lambda sql: source.scalar(sql)),
+        provisional=moved,
+    )
+    rows = topics[settings.rows_topic]
+    info = PipelineInfo(
+        format=control.FORMAT,
+        pipeline=settings.pipeline,
+        uuid=str(uuid.uuid4()),
+        partitions=rows.partitions,
+        topic_ids=TopicIds(
+            rows=rows.topic_id,
+            control=topics[settings.control_topic].topic_id,
+            state=topics[settings.state_topic].topic_id,
+        ),
+        schema_id_mode="registry" if settings.schema_registry.url else "own",
+        registry_url=settings.schema_registry.url,
+        hash_version=control.HASH_VERSION,
+        schemas=fixed,
+        created_ts=time.time_ns() // 1000,
+    )
+    state = _first_state(info, source, begin, end if moved else None, filters, definitions, own)
+    publisher.control([control.encode(info, info.ids())])
+    publisher.control(
+        control_records(info, definitions.schemas.values(), definitions.fold_records)
+    )
+    line = line_record(info, 1, [0] * info.partitions)
+    publisher.send([[record] for record in line], 0)
+    crash_point(points.BEFORE_FIRST_COMMIT)
+    publisher.commit(state)
+    crash_point(points.AFTER_FIRST_COMMIT)
+    log.info("pipeline begun", position=str(state.position), tables=len(catalog.tables))
+    return Started(info, definitions, state, publisher)
+
+
+def _first_state(
+    info: PipelineInfo,
+    source: Source,
+    begin: LogEnd,
+    end: LogEnd | None,
+    filters: Filters,
+    definitions: Definitions,
+    ids: OwnIds,
+) -> State:
+    learning = None
+    if end is not None:
+        learning = Learning(
+            server=source.server(),
+            file=end.position.file,
+            pos=end.position.pos,
+            gtids=None if end.gtids is None else str(end.gtids),
+        )
+    return State(
+        pipeline_uuid=info.uuid,
+        server=source.server(),
+        file=begin.position.file,
+        pos=begin.position.pos,
+        gtids=None if begin.gtids is None else str(begin.gtids),
+        seq=1,
+        last_seqs=(1,) * info.partitions,
+        offsets=(-1,) * info.partitions,
+        next_schema_id=ids.next_id,
+        next_version_id=definitions.next_version,
+        filter_hash=filters.hash,
+        learning=learning,
+        ts_us=time.time_ns() // 1000,
+    )
+
+
+def line_record(
+    info: PipelineInfo, seq: int, prev: Sequence[int]
+) -> list[tuple[None, bytes]]:
+    """An adoption line's copies, by partition."""
+    schema_id = info.ids()["Line"]
+    return [
+        (None, frame(schema_id, Line(seq, before, seq, 0, Line.ADOPT).encode()))
+        for before in prev
+    ]
