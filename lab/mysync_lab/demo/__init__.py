@@ -1,0 +1,1 @@
+"""`make demo`: a shop's rows from one real server through Kafka to another, under fire."""
