@@ -207,7 +207,10 @@ class ApplySettings(Section):
     batch_bytes: int = Field(default=8 * MIB, ge=64 * KIB, description="of one target transaction")
     queue_bytes: int = Field(default=16 * MIB, ge=64 * KIB, description="waiting, per partition")
     prefetch_kbytes: int = Field(
-        default=4 * KIB, ge=64, le=2_097_151, description="fetched ahead by librdkafka, KiB"
+        default=4 * KIB,
+        ge=64,
+        le=2_097_151,
+        description="fetched ahead per partition, KiB",
     )
     processes: int = Field(default=1, ge=1, le=256)
     group_session_timeout_ms: int = Field(default=10_000, ge=500)

@@ -1,5 +1,8 @@
 """Kafka's properties as librdkafka gets them, and topics and reading on a real broker."""
 
+import json
+import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -330,3 +333,45 @@ def test_watermarks_are_those_of_now(settings: Settings, topics: dict[str, rk.To
     send(producer_of(settings), settings.rows_topic, b"1")
     assert rk.watermarks(reader, settings.rows_topic, 0) == (0, 2)
     reader.close()
+
+
+IDLE_READER = """
+import json, resource, sys, threading
+from confluent_kafka import Consumer, TopicPartition
+from mysync_runtime import kafka
+from mysync_runtime.settings import Settings
+settings = Settings.model_validate(json.loads(sys.argv[1]))
+statm = lambda: int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+before = statm()
+consumer = Consumer(kafka.consumer_properties(settings, group_id="x"))
+consumer.assign([TopicPartition(settings.rows_topic, n, 0) for n in range(2)])
+assert consumer.poll(30) is not None
+quiet, last = 0, 0
+while quiet < 10:
+    consumer.list_topics(timeout=10)
+    threading.Event().wait(0.1)
+    quiet = quiet + 1 if statm() - last < 2**20 else 0
+    last = statm()
+print((last - before) // 2**20)
+consumer.close()
+"""
+
+
+def test_what_is_fetched_ahead_is_bounded_however_well_rows_compress(
+    settings: Settings, topics: dict[str, rk.TopicInfo]
+) -> None:
+    producer = producer_of(settings)
+    row = b"a row like many others, 0123456789 " * 30
+    producer.begin_transaction()
+    for number in range(100_000):
+        producer.produce(settings.rows_topic, row, partition=number % 2)
+        producer.poll(0)
+    producer.commit_transaction()
+    given = settings.model_dump(mode="json", include={"pipeline", "kafka"}, exclude_none=True)
+    reader = subprocess.run(
+        [sys.executable, "-c", IDLE_READER, json.dumps(given)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(reader.stdout) < 40, "MB, of 100 MB in the topic"

@@ -14,6 +14,14 @@ Properties = dict[str, Any]
 BATCH_OVERHEAD = 64 * KIB
 """What a record batch may need beside a value of `topics.max_message_bytes`: key and framing."""
 
+FETCH_BYTES = 64 * KIB
+"""What one fetch brings of a partition, compressed; a larger batch comes whole nevertheless.
+
+librdkafka looks at `queued.max.messages.kbytes` before it fetches, so its queue grows beyond that
+by one fetch, decompressed: with 512 KiB and rows that compress well, eight partitions took 270 MB,
+with 64 KiB 34 MB, both at 400,000 records/s.
+"""
+
 _librdkafka_log = logging.getLogger("librdkafka")
 _librdkafka_log.addFilter(RepeatFilter())
 
@@ -91,8 +99,7 @@ def consumer_properties(
         "heartbeat.interval.ms": max(100, session // 4),
         "max.poll.interval.ms": max(session, settings.apply.max_poll_interval_ms),
         "queued.max.messages.kbytes": prefetch,
-        "fetch.message.max.bytes": min(MIB // 2, prefetch * KIB),
-        "fetch.max.bytes": max(2 * MIB, prefetch * KIB),
+        "fetch.message.max.bytes": FETCH_BYTES,
         "fetch.queue.backoff.ms": 5,
         "fetch.error.backoff.ms": 100,
     }
