@@ -1,15 +1,68 @@
 """The command line of `mysync-consumer`."""
 
+import sys
+from typing import Any
+
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+from mysync_consumer import preflight, processes
+from mysync_consumer import status as status_page
+from mysync_consumer.service import Service
+from mysync_runtime import cli, kafka, mysql
+from mysync_runtime.cli import ConfigOption, JsonOption
+from mysync_runtime.lifecycle import Stop
+
+SERVICE = "mysync-consumer"
+
+app = cli.new_app(SERVICE, "Applies a pipeline's topics to a MySQL or MariaDB server.")
 
 
-@app.callback()
-def root() -> None:
-    """mysync-consumer."""
+@app.command()
+def run(
+    config: ConfigOption = None,
+    processes_: int = typer.Option(
+        0, "--processes", min=0, help="Processes to run; 0: as the settings say."
+    ),
+) -> None:
+    """Runs the consumer until SIGTERM; a second signal ends it at once."""
+    settings = cli.start(config, "consumer", SERVICE)
+    count = processes_ or settings.apply.processes
+    stop = Stop(settings.grace_seconds)
+    stop.install()
+    if count > 1:
+        raise typer.Exit(processes.run(count, settings, config, stop))
+    Service(settings, stop).run()
+
+
+@app.command()
+def check(config: ConfigOption = None) -> None:
+    """Checks Kafka and the target without changing anything."""
+    settings = cli.start(config, "consumer", SERVICE)
+    stop = Stop(settings.grace_seconds)
+    stop.install()
+    admin = kafka.connect_at_start(settings.kafka, stop)
+    typer.echo(f"Kafka: reachable ({','.join(settings.kafka.bootstrap_servers)})")
+    missing = preflight.check_topics_exist(admin, settings)
+    typer.echo(f"Topics: {missing.what if missing else 'there'}")
+    connection = mysql.connect_at_start(settings.target, stop, what="the target")
+    try:
+        preflight.require(connection, settings)
+        typer.echo(f"Target: {mysql.flavor(connection)} at {settings.target.address}, ready")
+    finally:
+        connection.close()
+
+
+@app.command()
+def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Shows where the target stands, asking Kafka and the target: the service may be down."""
+    settings = cli.start(config, "consumer", SERVICE)
+    found: dict[str, Any] = status_page.ask(settings, Stop(settings.grace_seconds))
+    if as_json:
+        cli.echo_json(found)
+    else:
+        status_page.show(found)
 
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    sys.exit(cli.run_app(app))

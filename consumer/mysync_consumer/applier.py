@@ -1,0 +1,139 @@
+"""Writes one batch to the target: changes in, one transaction out.
+
+`Applier` is the seam between the worker, which knows positions and order, and the way rows are
+written. The row-event applier gives them to the target's own replication applier.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mysync_consumer.bindings import Binding
+from mysync_consumer.checkpoint import Claimed, Progress, compare_and_set
+from mysync_consumer.coalesce import DELETE, INSERT, Plan, Step, groups
+from mysync_consumer.errors import ApplyRefused
+from mysync_consumer.rowevents import GroupWriter
+from mysync_consumer.rowread import Row
+from mysync_consumer.session import Session, ShapeCheck
+
+STATEMENT_BYTES = 8 << 20
+"""Image bytes of one BINLOG statement, unless max_allowed_packet allows less or one row is larger."""
+
+EVENT_BYTES = 256 << 10
+"""Image bytes that are collected before they become (part of) a rows event."""
+
+PACKET_SHARE = 0.35
+"""Image bytes of a statement per byte of max_allowed_packet: base64 makes 1.34 of them, and the row
+that fills a statement may be as large again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row event that is due, and the table it goes to."""
+
+    binding: Binding
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The first change that the target refused, by its index in the batch, and why."""
+
+    index: int
+    error: ApplyRefused
+
+
+class Applier(Protocol):
+    """Writes changes together with the checkpoint, in one target transaction."""
+
+    def apply(
+        self, session: Session, claimed: Claimed, new: Progress, changes: Sequence[Change]
+    ) -> int:
+        """Commits the batch; returns how many rows were written. Errors: `Session.transact`'s."""
+        ...
+
+    def apply_singly(
+        self, session: Session, claimed: Claimed, new: Progress, changes: Sequence[Change]
+    ) -> Refusal | None:
+        """Like `apply`, event by event: commits all, or nothing and says which was refused."""
+        ...
+
+
+class RowEventsApplier:
+    """Gives the target MySQL's own row events, by its BINLOG statement."""
+
+    def __init__(self, *, coalesce: bool) -> None:
+        self._coalesce = coalesce
+
+    def apply(
+        self, session: Session, claimed: Claimed, new: Progress, changes: Sequence[Change]
+    ) -> int:
+        plan: Plan[Binding, Row] = Plan(coalesce=self._coalesce)
+        for change in changes:
+            row, table = change.row, change.binding
+            flags = table.emitted_flags(row.flags)
+            plan.add(table, row, row.op, flags, row.key_hash, moves=row.has_prev_key)
+        steps = plan.steps()
+        limit = min(STATEMENT_BYTES, int(session.identity.max_allowed_packet * PACKET_SHARE))
+        session.transact(
+            compare_and_set(claimed, new, session.escape), checks_of(changes), encode(steps, limit)
+        )
+        return len(steps)
+
+    def apply_singly(
+        self, session: Session, claimed: Claimed, new: Progress, changes: Sequence[Change]
+    ) -> Refusal | None:
+        at = -1
+
+        def one_by_one() -> Iterator[bytes]:
+            nonlocal at
+            for change in changes:
+                at += 1
+                row, table = change.row, change.binding
+                step = Step(table, row.op, table.emitted_flags(row.flags), row, row)
+                yield from encode([step], 0)
+
+        try:
+            session.transact(
+                compare_and_set(claimed, new, session.escape), checks_of(changes), one_by_one()
+            )
+        except ApplyRefused as error:
+            return Refusal(max(at, 0), error)
+        return None
+
+
+def checks_of(changes: Sequence[Change]) -> list[ShapeCheck]:
+    """The shape check of each table that is written, once."""
+    return list({id(c.binding): c.binding.check for c in changes}.values())
+
+
+def encode(steps: Sequence[Step[Binding, Row]], limit: int) -> Iterator[bytes]:
+    """BINLOG statements for the steps, in order, each of about `limit` image bytes at most."""
+    writer = GroupWriter()
+    now = int(time.time())
+    left = limit
+    for group in groups(steps):
+        plan, op, flags = group[0].table.plan, group[0].op, group[0].flags
+        images = bytearray()
+        for step in group:
+            first, last = step.first, step.last
+            if op != INSERT:
+                plan.identity(first.value, first.before_start, first.before_end, images)
+            if op != DELETE:
+                plan.after(last.value, last.after_start, last.after_end, images)
+            if len(images) >= left:
+                writer.add(plan, op, flags, images)
+                yield writer.statement(now)
+                writer.clear()
+                images = bytearray()
+                left = limit
+            elif len(images) >= EVENT_BYTES:
+                writer.add(plan, op, flags, images)
+                left -= len(images)
+                images = bytearray()
+        if images:
+            writer.add(plan, op, flags, images)
+            left -= len(images)
+    if writer.groups:
+        yield writer.statement(now)

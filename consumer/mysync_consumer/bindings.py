@@ -1,0 +1,158 @@
+"""Schemas of the stream bound to tables of the target.
+
+A process reads each target table's definition once (`Bindings`); each claim makes the layout of the
+row images from it for itself (`Layouts`: a layout is not to be shared by threads). A definition is
+read again after its shape check has failed; layouts are made again when the control topic knows more
+of any table.
+"""
+
+import threading
+from collections.abc import Callable
+
+from mysync_runtime.settings import RenameSettings
+from mysync_schemas.table import TableId, TableSchema
+
+from mysync_consumer import foreignkeys, target
+from mysync_consumer.control import Control
+from mysync_consumer.rowimage import ImagePlan
+from mysync_consumer.rowread import Row, TableReader
+from mysync_consumer.session import Session, ShapeCheck
+
+
+class Binding:
+    """How one claim writes a version of a source table, and the rules for its rows' order."""
+
+    def __init__(
+        self,
+        schema: TableSchema,
+        definition: target.Definition,
+        joined: foreignkeys.Component | None,
+    ) -> None:
+        self.schema = schema
+        self.name = str(schema.table_id)
+        self.target = definition.name
+        self.check: ShapeCheck = definition.check
+        self.plan = ImagePlan(schema, definition.table)
+        self.cascades = joined is not None and joined.cascades
+        self.independent = joined is None
+        self.coalesced = (
+            schema.routing.mode == "key"
+            and bool(schema.identity)
+            and joined is None
+            and not secondary_unique(schema)
+        )
+
+    def emitted_flags(self, flags: int) -> int:
+        return foreignkeys.emitted_flags(flags, cascades=self.cascades)
+
+    def key_before(self, row: Row) -> bytes:
+        return self.plan.key_bytes(row.value, row.before_start, row.before_end)
+
+    def key_after(self, row: Row) -> bytes:
+        return self.plan.key_bytes(row.value, row.after_start, row.after_end)
+
+    def unchanged(self, first: Row, last: Row) -> bool:
+        return (
+            first.value[first.before_start : first.before_end]
+            == last.value[last.after_start : last.after_end]
+        )
+
+
+def secondary_unique(schema: TableSchema) -> bool:
+    """Whether a unique key exists beside the identity."""
+    unique = [tuple(part.column for part in key.columns) for key in schema.keys if key.unique]
+    return len(unique) > 1 or (bool(unique) and unique[0] != schema.identity)
+
+
+class Bindings:
+    """Readers of schemas and definitions of target tables, shared by the workers of a process."""
+
+    def __init__(self, pipeline: str, control: Control, rename: RenameSettings) -> None:
+        self.control = control
+        self._pipeline = pipeline
+        self._rename = rename
+        self._readers: dict[int, TableReader] = {}
+        self._definitions: dict[TableId, target.Definition] = {}
+        self._forgotten = 0
+        self._lock = threading.Lock()
+
+    @property
+    def generation(self) -> tuple[int, int]:
+        """Another one than before: bindings must be made again."""
+        return self.control.version, self._forgotten
+
+    def reader(self, schema_id: int, tick: Callable[[], None]) -> TableReader:
+        """What reads row events of this schema id; waits for the control topic to know it.
+
+        Raises UnknownYet when it doesn't in time.
+        """
+        reader = self._readers.get(schema_id)
+        if reader is None:
+            reader = TableReader(self.control.schema(schema_id, tick))
+            self._readers[schema_id] = reader
+        return reader
+
+    def known_reader(self, schema_id: int) -> TableReader | None:
+        """The reader, if rows of this schema id were read before."""
+        return self._readers.get(schema_id)
+
+    def bind(self, reader: TableReader, session: Session) -> Binding:
+        """A new binding of the newest version of a table with the reader's row schema.
+
+        Raises Drift, UnwritableTable, TableOwned, and what reading the definition raises.
+        """
+        schema = self.control.newest(reader.schema_id) or reader.schema
+        joined = foreignkeys.components(self.control.tables().values())
+        definition = self._definition(renamed(schema.table_id, self._rename), session)
+        return Binding(schema, definition, joined.get(schema.table_id))
+
+    def forget(self, check: ShapeCheck) -> None:
+        """Lets the definition be read again whose shape check failed."""
+        with self._lock:
+            self._definitions = {
+                name: definition
+                for name, definition in self._definitions.items()
+                if definition.check is not check
+            }
+            self._forgotten += 1
+
+    def _definition(self, name: TableId, session: Session) -> target.Definition:
+        with self._lock:
+            definition = self._definitions.get(name)
+            if definition is None:
+                definition = target.read(session, name)
+                target.own(session, self._pipeline, name)
+                self._definitions[name] = definition
+            return definition
+
+
+class Layouts:
+    """The bindings of one claim."""
+
+    def __init__(self, bindings: Bindings, session: Session) -> None:
+        self._bindings = bindings
+        self._session = session
+        self._generation = bindings.generation
+        self._made: dict[int, Binding] = {}
+
+    def binding(self, reader: TableReader) -> Binding:
+        """How rows of this schema are written. Raises as `Bindings.bind` does."""
+        binding = self._made.get(reader.schema_id)
+        if binding is None:
+            binding = self._made[reader.schema_id] = self._bindings.bind(reader, self._session)
+        return binding
+
+    def refresh(self) -> None:
+        """Forgets what is out of date; to be called between batches."""
+        generation = self._bindings.generation
+        if self._generation != generation:
+            self._generation = generation
+            self._made.clear()
+
+
+def renamed(table: TableId, rename: RenameSettings) -> TableId:
+    """The table's name on the target."""
+    if (new := rename.tables.get(str(table))) is not None:
+        db, _, name = new.partition(".")
+        return TableId(db, name)
+    return TableId(rename.databases.get(table.db, table.db), table.table)

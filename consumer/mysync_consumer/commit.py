@@ -1,0 +1,194 @@
+"""Commits what a worker has read, and finds out what to do when the target refuses.
+
+committed       the checkpoint and the frontier move
+busy            deadlock or lock wait: rolled back, the same again
+shape changed   the table's layout is made anew from the target, then the same again
+unmatched       the compare-and-set matched nothing: an instruction is read and obeyed, or the
+                partition has a new owner (ClaimLost)
+refused         event by event: what stands before the refused one is committed; an event that
+                another partition's rows may be in the way of is tried once more when all
+                partitions are there; then it is a divergence
+anything else   is transient: the worker claims again and reads where it stands
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from mysync_consumer import checkpoint, metrics, report
+from mysync_consumer.applier import Change, Refusal
+from mysync_consumer.bindings import Layouts
+from mysync_consumer.checkpoint import Claimed, Progress
+from mysync_consumer.context import Context
+from mysync_consumer.errors import ApplyRefused, ClaimLost, TargetBusy
+from mysync_consumer.frontier import Frontier
+from mysync_consumer.rowread import Row, TableReader
+from mysync_consumer.session import Session, ShapeChanged
+from mysync_consumer.tenure import Tenure
+from mysync_runtime.errors import Divergence, Drift
+
+BUSY_RETRIES = 10
+SHAPE_RETRIES = 3
+
+ORDER_CODES = frozenset({1062, 1451, 1452})
+"""Refusals that rows of other partitions may be the cause of: duplicate key, foreign keys."""
+
+DEFINITION_OR_GRANT = 1105
+"""All that the client sees when the target's applier finds another definition, or no privilege."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A row that is read and not committed yet; `offset` of the record that completed it."""
+
+    reader: TableReader
+    row: Row
+    offset: int
+
+    def progress(self, frontier: int) -> Progress:
+        """Where the partition stands when this row is its last one applied."""
+        row = self.row
+        return Progress(
+            next_offset=self.offset + 1,
+            last_seq=row.seq,
+            frontier=frontier,
+            file=row.file(),
+            pos=row.pos,
+            gtid=row.gtid(),
+            source_us=row.ts_us,
+        )
+
+
+class Committer:
+    """Writes one claim's transactions. `claimed` is what the target has committed."""
+
+    def __init__(
+        self,
+        context: Context,
+        tenure: Tenure,
+        session: Session,
+        claimed: Claimed,
+        wait_for_all: Callable[[int, str], None],
+    ) -> None:
+        self.claimed = claimed
+        self._context = context
+        self._tenure = tenure
+        self._session = session
+        self._layouts = Layouts(context.bindings, session)
+        self._wait_for_all = wait_for_all
+
+    def commit(self, due: list[Due], new: Progress) -> None:
+        """Commits rows and checkpoint; returns when they are. Raises what the module says."""
+        try:
+            self._attempt(due, new, singly=False)
+        except ApplyRefused as error:
+            if not due:
+                raise
+            metrics.count(error)
+            self._settle(due, new)
+
+    def publish(self) -> None:
+        """Tells the other workers what is committed."""
+        self._context.frontiers.publish(
+            self.claimed.partition,
+            Frontier(
+                self.claimed.progress.frontier,
+                self._session.identity.server,
+                self.claimed.epoch,
+            ),
+        )
+
+    def _attempt(self, due: list[Due], new: Progress, *, singly: bool) -> Refusal | None:
+        busy = shape = 0
+        applier = self._context.applier
+        while True:
+            try:
+                changes = self._bind(due)
+                began = time.monotonic()
+                if singly:
+                    refusal = applier.apply_singly(self._session, self.claimed, new, changes)
+                    if refusal is not None:
+                        return refusal
+                    written = len(changes)
+                else:
+                    written = applier.apply(self._session, self.claimed, new, changes)
+            except TargetBusy as error:
+                metrics.count(error)
+                busy += 1
+                if busy > BUSY_RETRIES:
+                    raise
+                self._tenure.sleep(0.002 * 2 ** min(busy, 6))
+            except ShapeChanged as change:
+                shape += 1
+                if shape > SHAPE_RETRIES:
+                    raise Drift(f"a table keeps changing on the target: {change}") from change
+                self._context.bindings.forget(change.check)
+            except ClaimLost:
+                self._read_instructions()
+            else:
+                self.claimed = self.claimed.advanced(new)
+                self._tenure.succeeded()
+                self.publish()
+                metrics.committed(
+                    self.claimed.partition, new, changes, written, time.monotonic() - began
+                )
+                return None
+
+    def _bind(self, due: list[Due]) -> list[Change]:
+        layouts = self._layouts
+        layouts.refresh()
+        return [Change(layouts.binding(d.reader), d.row) for d in due]
+
+    def _read_instructions(self) -> None:
+        mine = self.claimed
+        stored = checkpoint.read(self._session.connection, mine.pipeline, mine.partition)
+        if (
+            stored is None
+            or stored.epoch != mine.epoch
+            or stored.progress.next_offset != mine.progress.next_offset
+            or stored.control_version == mine.control_version
+        ):
+            owner = stored.owner if stored is not None else "nobody"
+            raise ClaimLost(f"partition {mine.partition} now belongs to {owner}")
+        self._context.obedience.check(self._session.connection, stored.control_version)
+        self.claimed = replace(mine, control_version=stored.control_version)
+
+    def _settle(self, due: list[Due], new: Progress) -> None:
+        while due:
+            refusal = self._attempt(due, new, singly=True)
+            if refusal is None:
+                return
+            before, culprit, after = (
+                due[: refusal.index],
+                due[refusal.index],
+                due[refusal.index + 1 :],
+            )
+            here = self.claimed.progress
+            frontier = max(here.frontier, culprit.row.seq - 1)
+            if before:
+                self.commit(before, before[-1].progress(frontier))
+            elif frontier > here.frontier:
+                self.commit([], replace(here, frontier=frontier))
+            if refusal.error.code in ORDER_CODES:
+                self._wait_for_all(frontier, "conflict")
+            again = self._attempt([culprit], culprit.progress(culprit.row.seq), singly=True)
+            if again is not None:
+                raise self._divergence(culprit, again.error)
+            due = after
+        if self.claimed.progress != new:
+            self.commit([], new)
+
+    def _divergence(self, culprit: Due, error: ApplyRefused) -> Divergence | Drift:
+        binding = self._layouts.binding(culprit.reader)
+        found = report.build(
+            self._session.connection,
+            self.claimed.partition,
+            culprit.offset,
+            culprit.reader,
+            culprit.row,
+            binding,
+            error,
+        )
+        if error.code == DEFINITION_OR_GRANT:
+            return report.DriftReported(found)
+        return report.DivergenceReported(found)

@@ -1,0 +1,93 @@
+"""What can go wrong in the consumer, beside what `mysync_runtime.errors` names.
+
+    mysync_runtime.errors
+    ├── SetupError                  3
+    │   ├── ForeignTables               mysync.* on the target is of another version
+    │   ├── TableOwned                  another pipeline writes this table
+    │   └── GroupConflict               another consumer group keeps this pipeline's checkpoint
+    ├── DataError                   4
+    │   ├── ApplyRefused                the target refused an event; becomes a Divergence
+    │   ├── StoppedByInstruction        another process found a divergence: all stop
+    │   └── UnsupportedRecord           a record that this version can't apply
+    └── TransientError              1
+        ├── TargetUnavailable           connection lost, read-only, disk full, ...
+        ├── TargetBusy                  deadlock or lock wait: the same batch, again
+        ├── ClaimLost                   another process claimed the partition since
+        └── UnknownYet                  a schema or line that the control topic must still show
+
+`Revoked` is no error: it unwinds a worker whose partition is taken away or whose process stops.
+"""
+
+from mysync_runtime.errors import DataError, SetupError, TransientError
+
+
+class ForeignTables(SetupError):
+    advice = "Use the release that made them, or drop the database mysync after a clean end."
+
+    def __init__(self, found: str, wanted: int) -> None:
+        super().__init__(
+            f"the tables mysync.* on the target are of version {found}, "
+            f"this release knows version {wanted}"
+        )
+
+
+class TableOwned(SetupError):
+    def __init__(self, table: str, pipeline: str) -> None:
+        db, _, name = table.partition(".")
+        super().__init__(
+            f"table {table} on the target is written by pipeline {pipeline!r}",
+            mend=(
+                "Two pipelines can't write one table. If that one has ended: DELETE FROM "
+                f"mysync.owned_table WHERE pipeline='{pipeline}' AND db='{db}' AND tbl='{name}'."
+            ),
+        )
+
+
+class GroupConflict(SetupError):
+    advice = (
+        "One target takes a pipeline once: give both the same target.name, or stop the other one "
+        "and delete that row of mysync.meta."
+    )
+
+
+class ApplyRefused(DataError):
+    """The target refused rows. `code` is the server's error number, 0 when it gave none.
+
+    Raised after the rollback; who knows the events finds the one that is meant.
+    """
+
+    def __init__(self, code: int, message: str, *, warnings: tuple[str, ...] = ()) -> None:
+        text = f"the target refused it with error {code}: {message}"
+        if warnings:
+            text += f" (warnings: {'; '.join(warnings)})"
+        super().__init__(text)
+        self.code = code
+        self.message = message
+
+
+class StoppedByInstruction(DataError):
+    advice = "Mend what that report names; a restart tries the event again."
+
+
+class UnsupportedRecord(DataError):
+    advice = "A release of mysync that knows it is needed; nothing was skipped."
+
+
+class TargetUnavailable(TransientError):
+    advice = "It is claimed and tried again."
+
+
+class TargetBusy(TransientError):
+    """The transaction is rolled back, the session is usable: the same batch may be tried again."""
+
+
+class ClaimLost(TransientError):
+    advice = "It is claimed again while it is assigned here."
+
+
+class UnknownYet(TransientError):
+    advice = "It is waited for."
+
+
+class Revoked(Exception):
+    """The partition is no longer ours to work on."""

@@ -1,0 +1,72 @@
+"""The consumer's metrics; labels are partitions, tables and operations, never keys or positions."""
+
+import time
+from collections import Counter as Count
+from collections.abc import Sequence
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from mysync_consumer.applier import Change
+from mysync_consumer.checkpoint import Progress
+from mysync_runtime.metrics import count_error as count
+
+__all__ = ["count"]
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+ROWS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000, 5000, 10000)
+
+APPLIED = Counter(
+    "mysync_consumer_rows_total",
+    "Row events applied, as the source logged them.",
+    ["db", "table", "op"],
+)
+WRITTEN = Counter("mysync_consumer_rows_written_total", "Rows written after coalescing.")
+COMMITS = Counter("mysync_consumer_commits_total", "Target transactions committed.", ["partition"])
+APPLY_SECONDS = Histogram(
+    "mysync_consumer_apply_seconds",
+    "From planning a batch to its COMMIT's answer.",
+    buckets=SECONDS,
+)
+BATCH_ROWS = Histogram("mysync_consumer_batch_rows", "Row events in a batch.", buckets=ROWS)
+WAITED = Counter(
+    "mysync_consumer_wait_seconds_total", "Waiting for other partitions' frontiers.", ["reason"]
+)
+CLAIMS = Counter("mysync_consumer_claims_total", "Partitions claimed.", ["partition"])
+ASSIGNED = Gauge("mysync_consumer_assigned_partitions", "Partitions assigned to this process.")
+LAG_SECONDS = Gauge(
+    "mysync_consumer_lag_seconds",
+    "Now minus the source's time of the last record applied, both as clocks say.",
+    ["partition"],
+)
+QUEUE_BYTES = Gauge(
+    "mysync_consumer_queue_bytes", "Records waiting for their worker.", ["partition"]
+)
+
+_LETTERS = {ord("c"): "c", ord("u"): "u", ord("d"): "d", ord("r"): "r"}
+
+
+def committed(
+    partition: int, progress: Progress, changes: Sequence[Change], written: int, seconds: float
+) -> None:
+    """Counts one committed batch."""
+    label = str(partition)
+    COMMITS.labels(label).inc()
+    if progress.source_us:
+        LAG_SECONDS.labels(label).set(max(0.0, time.time() - progress.source_us / 1e6))
+    if not changes:
+        return
+    BATCH_ROWS.observe(len(changes))
+    APPLY_SECONDS.observe(seconds)
+    WRITTEN.inc(written)
+    for (binding, op), number in Count((c.binding, c.row.op) for c in changes).items():
+        table = binding.schema
+        APPLIED.labels(table.db, table.table, _LETTERS.get(op, "?")).inc(number)
+
+
+def released(partition: int) -> None:
+    """Forgets what only an owner can say of a partition."""
+    for gauge in (LAG_SECONDS, QUEUE_BYTES):
+        try:
+            gauge.remove(str(partition))
+        except KeyError:
+            continue

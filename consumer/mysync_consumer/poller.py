@@ -1,0 +1,266 @@
+"""The consumer's side towards Kafka: one member of the group, records handed to the workers' queues.
+
+Cooperative: a rebalance takes away only what moves, and those workers have until a deadline to finish.
+An assigned partition is paused until its worker has claimed it and says where to begin; the group's
+own offsets are written for lag tools and never read. All of Kafka happens in the thread that calls
+`step`, except `commit_offset`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from mysync_consumer.offsets import Offsets
+from mysync_consumer.queue import Queue
+from mysync_runtime import crash, kafka
+from mysync_runtime.errors import LogHole, RecordsDeleted
+from mysync_runtime.log import get_logger
+from mysync_runtime.settings import Settings
+
+POLL_SECONDS = 0.1
+STARTING_POLL_SECONDS = 0.005
+"""While a partition is about to begin, or is paused."""
+
+BATCH = 1000
+COMMIT_SECONDS = 5.0
+"""How often the group's offsets are written, for lag tools."""
+
+ON_REVOKE = crash.declare(
+    "consumer.on_revoke", "partitions are to be given back, workers still work"
+)
+
+
+@dataclass(slots=True)
+class Flow:
+    """Records of one partition towards one claim's queue, from offset `next`."""
+
+    queue: Queue
+    next: int
+    flowing: bool = False
+    paused: bool = False
+    batch: list[tuple[int, bytes]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """What the service does when partitions come and go."""
+
+    gained: Callable[[list[int]], None]
+    lost: Callable[[list[int]], None]
+    """Returns when no worker works on them any more, or the deadline has passed."""
+    control_gained: Callable[[], None]
+    control_lost: Callable[[], None]
+
+
+class Poller:
+    """A member of the pipeline's consumer group."""
+
+    def __init__(self, settings: Settings, assigned: Assigned) -> None:
+        self._topic = settings.rows_topic
+        self._control_topic = settings.control_topic
+        self._queue_bytes = settings.apply.queue_bytes
+        self._assigned = assigned
+        self._offsets = Offsets()
+        self._consumer = Consumer(
+            kafka.consumer_properties(settings, group_id=settings.consumer_group)
+            | {"on_commit": self._offsets.answered}
+        )
+        self._flows: dict[int, Flow] = {}
+        self._lock = threading.Lock()
+        self._starting: dict[int, Flow] = {}
+        self._applied: dict[int, int] = {}
+        self._commit_at = time.monotonic() + COMMIT_SECONDS
+
+    # -- for workers --------------------------------------------------------------------------
+
+    def flow(self, partition: int, offset: int) -> Queue:
+        """A new queue of the partition, to be filled from `offset` on; the old one ends."""
+        queue = Queue(partition, self._queue_bytes)
+        with self._lock:
+            self._starting[partition] = Flow(queue, offset)
+        return queue
+
+    def commit_offset(self, partition: int, offset: int, tick: Callable[[], None]) -> None:
+        """Commits and waits for the answer: a proof that this member is in the group's generation.
+
+        Partition -1 is the control topic's. `tick` is called while waiting. Raises KafkaException.
+        """
+        topic, number = (self._topic, partition) if partition >= 0 else (self._control_topic, 0)
+        self._offsets.commit(TopicPartition(topic, number, offset), tick)
+
+    def low_marks(self, partitions: int) -> list[int]:
+        """The first offset of each partition."""
+        return [kafka.watermarks(self._consumer, self._topic, p)[0] for p in range(partitions)]
+
+    # -- the loop -----------------------------------------------------------------------------
+
+    def subscribe(self) -> None:
+        """Joins the group: partitions come when `step` is called."""
+        self._consumer.subscribe(
+            [self._topic, self._control_topic],
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
+
+    def step(self) -> None:
+        """One turn: begins what is to begin, moves what Kafka has into the queues."""
+        self._begin_flows()
+        self._resume()
+        self._commit()
+        eager = self._offsets.waiting or any(
+            flow.paused or not flow.flowing for flow in self._flows.values()
+        )
+        first = self._consumer.poll(STARTING_POLL_SECONDS if eager else POLL_SECONDS)
+        if first is not None:
+            self._deliver([first, *self._consumer.consume(BATCH, 0)])
+
+    def close(self) -> None:
+        """Leaves the group. The workers must have ended."""
+        with suppress(RuntimeError, KafkaException):
+            self._consumer.close()
+
+    def _begin_flows(self) -> None:
+        with self._lock:
+            starting, self._starting = self._starting, {}
+        for partition, flow in starting.items():
+            old = self._flows.get(partition)
+            if old is None:
+                continue  # revoked meanwhile
+            where = TopicPartition(self._topic, partition, flow.next)
+            try:
+                low, _ = self._consumer.get_watermark_offsets(where, 5.0)
+                # What was deleted in front of us may have been transaction markers only: whether a
+                # record is missing, the first one's `prev` says.
+                where.offset = flow.next = max(flow.next, low)
+                self._consumer.seek(where)
+                self._consumer.resume([where])
+            except KafkaException as error:
+                get_logger("poller").debug("not yet", partition=partition, reason=str(error))
+                with self._lock:
+                    self._starting.setdefault(partition, flow)
+            else:
+                flow.flowing = True
+                self._flows[partition] = flow
+
+    def _resume(self) -> None:
+        ready = [
+            partition
+            for partition, flow in self._flows.items()
+            if flow.paused and flow.queue.has_room
+        ]
+        for partition in ready:
+            self._flows[partition].paused = False
+        if ready:
+            self._consumer.resume([TopicPartition(self._topic, p) for p in ready])
+
+    def _deliver(self, messages: list[Message]) -> None:
+        touched: list[Flow] = []
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._heed(error, message)
+                continue
+            if message.topic() != self._topic:
+                continue
+            flow = self._flows.get(message.partition() or 0)
+            offset, value = message.offset(), message.value()
+            if flow is None or not flow.flowing or offset is None or offset < flow.next:
+                continue  # fetched before the seek
+            if value is None:
+                flow.queue.fail(
+                    LogHole("a record without a value", where=f"{self._topic}, offset {offset}")
+                )
+                continue
+            flow.next = offset + 1
+            if not flow.batch:
+                touched.append(flow)
+            flow.batch.append((offset, value))
+        full = []
+        for flow in touched:
+            flow.queue.put(flow.batch)
+            flow.batch = []
+            if flow.queue.full and not flow.paused:
+                flow.paused = True
+                full.append(TopicPartition(self._topic, flow.queue.partition))
+        if full:
+            self._consumer.pause(full)
+
+    def _heed(self, error: KafkaError, message: Message) -> None:
+        """An error that librdkafka reports in the place of a record."""
+        where = f"{message.topic()}/{message.partition()}"
+        found = kafka.error_of(error, "read the rows topic", where)
+        if isinstance(found, RecordsDeleted):
+            flow = self._flows.get(message.partition() or 0)
+            if flow is not None and flow.flowing:
+                flow.queue.fail(found)
+        elif found.retriable:
+            get_logger("poller").warning("Kafka", error=str(found))
+        else:
+            raise found
+
+    def _commit(self) -> None:
+        """Commits what workers wait for, and now and then what lag tools look at."""
+        due = time.monotonic() >= self._commit_at
+        if not (due or self._offsets.waiting):
+            return
+        with self._lock:
+            applied = {(self._topic, p): offset for p, offset in self._applied.items()}
+        if self._offsets.send(self._consumer, applied if due else {}) and due:
+            self._commit_at = time.monotonic() + COMMIT_SECONDS
+
+    def note_applied(self, partition: int, next_offset: int) -> None:
+        """What lag tools shall be told at the next occasion."""
+        with self._lock:
+            self._applied[partition] = next_offset
+
+    # -- rebalancing --------------------------------------------------------------------------
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for partition in partitions:
+            # Anything but a committed offset; the real place is sought after the claim.
+            partition.offset = OFFSET_BEGINNING
+        consumer.incremental_assign(partitions)
+        consumer.pause(partitions)
+        gained = self._rows_of(partitions)
+        for number in gained:
+            self._flows[number] = Flow(Queue(number, self._queue_bytes), 0)
+        self._assigned.gained(gained)
+        if len(gained) < len(partitions):
+            self._assigned.control_gained()
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        crash.crash_point(ON_REVOKE)
+        self._give_up(partitions)
+        consumer.incremental_unassign(partitions)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        get_logger("poller").warning("partitions lost", count=len(partitions))
+        self._give_up(partitions)
+        consumer.incremental_unassign(partitions)
+
+    def _give_up(self, partitions: list[TopicPartition]) -> None:
+        lost = self._rows_of(partitions)
+        for number in lost:
+            self._flows.pop(number, None)
+        with self._lock:
+            for number in lost:
+                self._starting.pop(number, None)
+                self._applied.pop(number, None)
+        self._assigned.lost(lost)
+        if len(lost) < len(partitions):
+            self._assigned.control_lost()
+
+    def _rows_of(self, partitions: Iterable[TopicPartition]) -> list[int]:
+        return [p.partition for p in partitions if p.topic == self._topic]

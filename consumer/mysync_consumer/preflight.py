@@ -1,0 +1,158 @@
+"""Whether a target can be written exactly: what `check` prints and every start demands.
+
+All causes are collected, each with the statement that mends it. Variables that can change while
+running are read again at each session's start (`session.set_up`).
+"""
+
+from collections.abc import Iterator, Mapping
+
+from confluent_kafka.admin import AdminClient
+
+from mysync_consumer.errors import GroupConflict
+from mysync_runtime import kafka
+from mysync_runtime.errors import (
+    DataError,
+    Failure,
+    PipelineMismatch,
+    PreflightError,
+    TopicRecreated,
+)
+from mysync_runtime.mysql import Connection, Flavor, flavor, rows, scalar, variables
+from mysync_runtime.settings import MIB, Settings
+from mysync_schemas.control import PipelineInfo
+
+SMALLEST_PACKET = 16 * MIB
+
+OLDEST = {"mysql": (8, 0, 0), "mariadb": (10, 5, 0)}
+"""MySQL 8.0 is the first with REPLICATION_APPLIER, MariaDB 10.5 with BINLOG REPLAY."""
+
+
+def require(connection: Connection, settings: Settings) -> None:
+    """Raises PreflightError with every cause."""
+    failures = list(find(connection, settings))
+    if failures:
+        raise PreflightError(
+            "the target isn't set up for exact replication",
+            failures,
+            where=settings.target.address,
+        )
+
+
+def find(connection: Connection, settings: Settings) -> Iterator[Failure]:
+    """What is wrong with the target server."""
+    what = flavor(connection)
+    if what.version < OLDEST[what.kind]:
+        oldest = ".".join(map(str, OLDEST[what.kind]))
+        yield Failure(f"the target is {what}, too old for row events", f"use {oldest} or newer")
+    found = variables(connection)
+    yield from _grants(connection, what)
+    yield from _modes(found, what)
+    packet = int(found.get("max_allowed_packet", "0"))
+    needed = max(SMALLEST_PACKET, 3 * settings.topics.max_message_bytes)
+    if packet < needed:
+        yield Failure(
+            f"max_allowed_packet is {packet}",
+            f"SET GLOBAL max_allowed_packet = {needed} (a row needs 1.34 times its two images)",
+        )
+    if found.get("innodb_read_only", "OFF") == "ON":
+        yield Failure("innodb_read_only is ON", "restart the target without it")
+    if what.is_mariadb:
+        return
+    if found.get("super_read_only") == "ON":
+        yield Failure("super_read_only is ON", "SET GLOBAL super_read_only = OFF")
+
+
+def _modes(found: Mapping[str, str], what: Flavor) -> Iterator[Failure]:
+    get = found.get
+    for name in ("replica_skip_errors", "slave_skip_errors"):
+        value = get(name, "OFF")
+        if value not in ("OFF", ""):
+            yield Failure(
+                f"{name} is {value}: duplicate and missing rows would pass unnoticed",
+                f"restart the target without {name.replace('_', '-')}",
+            )
+            break
+    for name in ("replica_type_conversions", "slave_type_conversions"):
+        value = get(name, "")
+        if value:
+            yield Failure(
+                f"{name} is {value}: values could be converted", f"SET GLOBAL {name} = ''"
+            )
+            break
+    if not what.is_mariadb:
+        return
+    for name, wanted in (("slave_exec_mode", "STRICT"), ("slave_run_triggers_for_rbr", "NO")):
+        value = get(name, wanted)
+        if value != wanted:
+            yield Failure(f"{name} is {value}", f"SET GLOBAL {name} = '{wanted}'")
+
+
+def _grants(connection: Connection, what: Flavor) -> Iterator[Failure]:
+    """Asks the server for the user's privileges; what a role grants counts when it is active."""
+    user = scalar(connection, "SELECT CURRENT_USER()")
+    quoted = "'" + str(user).replace("@", "'@'") + "'"
+    text = " ".join(
+        str(value) for row in rows(connection, "SHOW GRANTS") for value in row.values()
+    ).upper()
+    if "ALL PRIVILEGES ON *.*" in text:
+        return
+    wanted = ("BINLOG REPLAY",) if what.is_mariadb else ("REPLICATION_APPLIER",)
+    for privilege in wanted:
+        if privilege not in text and "SUPER" not in text:
+            yield Failure(
+                f"{user} may not apply row events", f"GRANT {privilege} ON *.* TO {quoted}"
+            )
+    if "MYSYNC" not in text and " ON *.*" not in text.replace("USAGE ON *.*", ""):
+        yield Failure(
+            f"{user} may not keep the tables mysync.*", f"GRANT ALL ON mysync.* TO {quoted}"
+        )
+
+
+def adopt(connection: Connection, settings: Settings, info: PipelineInfo) -> None:
+    """Notes whose checkpoint this is at the first start, and compares at every other.
+
+    Raises GroupConflict, TopicRecreated, PipelineMismatch.
+    """
+    mine = {
+        "group": settings.consumer_group,
+        "uuid": info.uuid,
+        "partitions": str(info.partitions),
+        "topic_id_rows": info.topic_ids.rows,
+    }
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT IGNORE INTO mysync.meta (pipeline, name, value) VALUES (%s, %s, %s)",
+            [(settings.pipeline, name, value) for name, value in mine.items()],
+        )
+    connection.commit()
+    kept = {
+        str(row["name"]): str(row["value"])
+        for row in rows(
+            connection,
+            "SELECT name AS name, value AS value FROM mysync.meta WHERE pipeline = %s",
+            (settings.pipeline,),
+        )
+    }
+    if kept["group"] != mine["group"]:
+        raise GroupConflict(
+            f"the consumer group {kept['group']} writes pipeline {settings.pipeline} to this target,"
+            f" this one is {mine['group']}"
+        )
+    where = f"pipeline {settings.pipeline} on {settings.target.address}"
+    if kept["uuid"] != mine["uuid"] or kept["topic_id_rows"] != mine["topic_id_rows"]:
+        raise TopicRecreated(
+            "the topics aren't those that this target was written from: they were begun anew",
+            where=where,
+        )
+    if kept["partitions"] != mine["partitions"]:
+        raise PipelineMismatch(
+            f"the target was written from {kept['partitions']} partitions, not {info.partitions}",
+            where=where,
+        )
+
+
+def check_topics_exist(admin: AdminClient, settings: Settings) -> DataError | None:
+    """For `check`: whether the pipeline's topics are there; None when they are."""
+    found = kafka.describe_topics(admin, [settings.rows_topic, settings.control_topic])
+    missing = {settings.rows_topic, settings.control_topic} - found.keys()
+    return DataError(f"not created yet: {', '.join(sorted(missing))}") if missing else None

@@ -1,0 +1,222 @@
+"""The consumer: set up, then poll and let the partitions' workers work, until told to stop."""
+
+import os
+import socket
+import threading
+import time
+from typing import Any
+
+from mysync_consumer import checkpoint, instructions, metrics, owner, preflight, tables
+from mysync_consumer.applier import RowEventsApplier
+from mysync_consumer.bindings import Bindings
+from mysync_consumer.context import Context, Markers, check_topics
+from mysync_consumer.control import Control, wait_for_info
+from mysync_consumer.frontier import Frontiers
+from mysync_consumer.instructions import Obedience
+from mysync_consumer.poller import Assigned, Poller
+from mysync_consumer.watch import Watch
+from mysync_consumer.worker import Worker
+from mysync_runtime import backoff, crash, http, kafka, mysql
+from mysync_runtime.errors import MysyncError
+from mysync_runtime.lifecycle import Stop, Stopped
+from mysync_runtime.log import get_logger
+from mysync_runtime.mysql import Connection
+from mysync_runtime.settings import Settings
+from mysync_schemas.control import PipelineInfo
+
+REVOKE_SECONDS = 5.0
+"""What workers may take to finish their batch when their partitions move; half a session timeout
+at the default, so that the group doesn't throw the member out."""
+
+WORKERS = crash.declare("consumer.stopping", "a clean stop is asked for, the workers still work")
+
+
+class Service:
+    """One consumer process."""
+
+    def __init__(self, settings: Settings, stop: Stop) -> None:
+        self.settings = settings
+        self.stop = stop
+        self.ticker = http.Ticker()
+        self.state = "starting"
+        self._failed: BaseException | None = None
+        self._failing = threading.Lock()
+        self._workers: dict[int, Worker] = {}
+        self._leaving: list[Worker] = []
+        self._owner: owner.ControlOwner | None = None
+        self._context: Context | None = None
+        self._poller: Poller | None = None
+        self._log = get_logger("consumer")
+
+    def run(self) -> None:
+        """Runs until a stop is requested or something fails. Raises what failed."""
+        settings, stop = self.settings, self.stop
+        handle = http.serve(
+            http.AppSpec(self.ticker, self.readiness, self.status),
+            host=settings.http.host,
+            port=settings.http.consumer_port,
+        )
+        control = Control(settings, stop, self.fail)
+        try:
+            self._log.info("starting", http=handle.url, group=settings.consumer_group)
+            admin = kafka.connect_at_start(settings.kafka, stop)
+            with _closing(mysql.connect_at_start(settings.target, stop, what="the target")) as sql:
+                preflight.require(sql, settings)
+                tables.create(sql, settings.pipeline)
+            control.start()
+            self.state = "waiting for the producer"
+            info = wait_for_info(control, stop, self.failure, self.ticker.tick)
+            backoff.retry_forever(
+                lambda: check_topics(admin, settings, info), stop, doing="look at the topics"
+            )
+            self._poller = poller = Poller(
+                settings,
+                Assigned(self._gained, self._lost, self._control_gained, self._control_lost),
+            )
+            with _closing(mysql.connect_at_start(settings.target, stop, what="the target")) as sql:
+                self._prepare(sql, info, poller)
+                seen = instructions.newest(sql, settings.pipeline)
+            self._context = context = Context(
+                settings=settings,
+                info=info,
+                owner=f"{socket.gethostname()}:{os.getpid()}",
+                admin=admin,
+                markers=Markers.of(info),
+                applier=RowEventsApplier(coalesce=settings.apply.coalesce),
+                bindings=Bindings(settings.pipeline, control, settings.rename),
+                frontiers=Frontiers(info.partitions),
+                obedience=Obedience(settings.pipeline, seen),
+                fail=self.fail,
+            )
+            self._loop(context, poller)
+        finally:
+            control.close()
+            handle.stop()
+
+    def _prepare(self, sql: Connection, info: PipelineInfo, poller: Poller) -> None:
+        """Makes the checkpoint rows at the first start; checks whose they are at every other."""
+        preflight.adopt(sql, self.settings, info)
+        known = checkpoint.read_all(sql, self.settings.pipeline)
+        if len(known) < info.partitions + 1:
+            checkpoint.insert_missing(
+                sql, self.settings.pipeline, poller.low_marks(info.partitions)
+            )
+
+    def _loop(self, context: Context, poller: Poller) -> None:
+        watch = Watch(context)
+        watch.start()
+        poller.subscribe()
+        self.state = "running"
+        try:
+            while not self.stop.requested and self._failed is None:
+                self.ticker.tick()
+                poller.step()
+        finally:
+            self.state = "stopping"
+            crash.crash_point(WORKERS)
+            self._end_workers(list(self._workers), self._deadline())
+            self._control_lost()
+            watch.close()
+            poller.close()
+        if self._failed is not None:
+            raise self._failed
+        self._log.info("stopped", reason=self.stop.reason)
+
+    # -- failures -----------------------------------------------------------------------------
+
+    def fail(self, error: BaseException) -> None:
+        """Ends the process with this error; only the first one counts. Safe in any thread."""
+        with self._failing:
+            if self._failed is None and not isinstance(error, Stopped):
+                self._failed = error
+                self._log.error("stopping", error=str(error), kind=type(error).__name__)
+
+    def failure(self) -> BaseException | None:
+        return self._failed
+
+    # -- partitions ---------------------------------------------------------------------------
+
+    def _gained(self, partitions: list[int]) -> None:
+        context, poller = self._context, self._poller
+        assert context is not None
+        assert poller is not None
+        for partition in partitions:
+            self._workers[partition] = worker = Worker(context, poller, partition)
+            worker.start()
+        metrics.ASSIGNED.set(len(self._workers))
+        if partitions:
+            self._log.info("assigned", partitions=partitions)
+
+    def _lost(self, partitions: list[int]) -> None:
+        self._end_workers(partitions, min(REVOKE_SECONDS, self._deadline()))
+        metrics.ASSIGNED.set(len(self._workers))
+        if partitions:
+            self._log.info("given back", partitions=partitions)
+
+    def _end_workers(self, partitions: list[int], seconds: float) -> None:
+        """Lets the workers finish, all within `seconds`; then their sessions are cut."""
+        ending = [self._workers.pop(p) for p in partitions if p in self._workers]
+        for worker in ending:
+            worker.end()
+        deadline = time.monotonic() + seconds
+        for worker in ending:
+            worker.join(max(0.0, deadline - time.monotonic()))
+
+    def _deadline(self) -> float:
+        """Most of what a clean stop may still take; leaving the group needs the rest."""
+        return max(0.5, self.stop.remaining() * 0.6)
+
+    def _control_gained(self) -> None:
+        context, poller = self._context, self._poller
+        assert context is not None
+        assert poller is not None
+        self._owner = owner.ControlOwner(context, poller)
+        self._owner.start()
+
+    def _control_lost(self) -> None:
+        if self._owner is not None:
+            self._owner.close()
+            self._owner = None
+
+    # -- what others see ----------------------------------------------------------------------
+
+    def readiness(self) -> http.Readiness:
+        """Ready when every assigned partition is claimed."""
+        if self.state != "running":
+            return http.Readiness(False, self.state)
+        workers = list(self._workers.values())
+        if not workers:
+            return http.Readiness(False, "no partition is assigned yet")
+        waiting = [w.partition for w in workers if not w.streaming]
+        if waiting:
+            return http.Readiness(False, f"claiming partitions {waiting}")
+        return http.Readiness(True)
+
+    def status(self) -> dict[str, Any]:
+        """What this process does; the pipeline's own status is `mysync-consumer status`."""
+        failed = self._failed
+        return {
+            "state": self.state,
+            "pipeline": self.settings.pipeline,
+            "group": self.settings.consumer_group,
+            "error": str(failed) if isinstance(failed, MysyncError) else None,
+            "control_owner": self._owner is not None,
+            "partitions": {
+                str(p): {"streaming": w.streaming, **w.standing()}
+                for p, w in sorted(self._workers.copy().items())
+            },
+        }
+
+
+class _closing:  # noqa: N801
+    """contextlib.closing, for a connection that may be broken."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> Connection:
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection.open:
+            self._connection.close()

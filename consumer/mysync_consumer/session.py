@@ -1,0 +1,349 @@
+"""One connection to the target that applies row events: its set-up, and one transaction.
+
+A transaction is one packet `BEGIN; <compare-and-set>; <shape checks>; BINLOG '…'`, then whatever
+BINLOG statements the packet had no room for, then COMMIT. BINLOG stands last in its packet: it drops
+the flag that says that more results follow. The compare-and-set is judged first: where it matched no
+row, the answers after it mean nothing.
+
+A shape check is a `SELECT … LIMIT 0` of a table that is written: its result's columns are what they
+were when the images' layout was made, and the metadata lock it takes keeps them so until the end of
+the transaction.
+
+After any error the transaction is rolled back. A crash or a lost connection leaves no transaction
+behind, except that the outcome of a COMMIT without an answer is unknown: the next claim reads it.
+"""
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pymysql
+from pymysql.constants import CLIENT
+
+from mysync_consumer.checkpoint import Escape
+from mysync_consumer.errors import ApplyRefused, ClaimLost, TargetBusy, TargetUnavailable
+from mysync_consumer.rowevents import FDE_STATEMENT
+from mysync_runtime import crash
+from mysync_runtime.errors import ConnectionLost, CredentialsError, MysyncError, PreflightError
+from mysync_runtime.mysql import (
+    Connection,
+    ErrorClass,
+    Flavor,
+    classify,
+    code_of,
+    connect,
+    flavor,
+    message_of,
+)
+from mysync_runtime.settings import ApplySettings, TargetSettings
+
+SQL_MODE = "STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO"
+NET_TIMEOUT = 30
+"""Seconds that the server waits for the rest of a packet, or for us to take its answer."""
+
+BEFORE_BEGIN = crash.declare("consumer.before_begin", "nothing of the batch is on the target")
+AFTER_BINLOG = crash.declare(
+    "consumer.after_binlog", "rows and checkpoint are written, the target rolls both back"
+)
+BEFORE_COMMIT = crash.declare(
+    "consumer.before_commit", "everything of the batch is written, the target rolls it back"
+)
+AFTER_COMMIT = crash.declare(
+    "consumer.after_commit", "the batch is committed; memory and frontiers don't know it yet"
+)
+
+BUSY_CODES = frozenset({1205, 1213})
+SHAPE_CODES = frozenset({1054, 1146, 1049, 1412})
+"""Unknown column, table or database; definition changed under the transaction."""
+
+Shape = tuple[tuple[object, ...], ...]
+"""What a result says of its columns: name, type, flags, charset, length, decimals of each."""
+
+
+class ShapeChanged(Exception):
+    """A table isn't what its layout was made for. The transaction is rolled back."""
+
+    def __init__(self, check: "ShapeCheck", message: str = "") -> None:
+        super().__init__(message or "the columns changed")
+        self.check = check
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ShapeCheck:
+    """`select` is a `SELECT … LIMIT 0` without parameters, `shape` what its result must look like."""
+
+    select: bytes
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which server this is: what an in-memory frontier is tagged with."""
+
+    flavor: Flavor
+    server: str
+    max_allowed_packet: int
+
+
+class Session:
+    """A session set up for row events. Not shared by threads."""
+
+    def __init__(self, connection: Connection, identity: Identity, wait_timeout: int) -> None:
+        self.connection = connection
+        self.identity = identity
+        self.escape = Escape(connection)
+        self._keep_alive_after = wait_timeout / 3
+        self._used = time.monotonic()
+
+    @classmethod
+    def open(cls, target: TargetSettings, apply: ApplySettings) -> "Session":
+        """Connects and sets up. Raises TransientError, CredentialsError or PreflightError."""
+        connection = connect(
+            target,
+            client_flag=CLIENT.MULTI_STATEMENTS | CLIENT.FOUND_ROWS,
+            program_name="mysync-consumer",
+        )
+        try:
+            identity = set_up(connection, apply)
+        except MysyncError:
+            _close(connection)
+            raise
+        except (pymysql.err.Error, OSError) as error:
+            _close(connection)
+            raise _error(error, "set up the session") from error
+        return cls(connection, identity, apply.session_wait_timeout)
+
+    def close(self) -> None:
+        """Closes at once, whatever is under way; the server rolls it back."""
+        _close(self.connection)
+
+    def abort(self) -> None:
+        """Cuts the connection from another thread: what is under way there fails."""
+        with contextlib.suppress(OSError, AttributeError):
+            raw: Any = self.connection
+            raw._sock.shutdown(socket.SHUT_RDWR)
+
+    def keep_alive(self) -> None:
+        """Pings the server when the session was idle for a third of its wait_timeout."""
+        if time.monotonic() - self._used > self._keep_alive_after:
+            try:
+                self.connection.ping(reconnect=False)
+            except (pymysql.err.Error, OSError) as error:
+                raise _error(error, "keep the session alive") from error
+            self._used = time.monotonic()
+
+    def transact(
+        self, compare_and_set: str, checks: Sequence[ShapeCheck], statements: Iterable[bytes]
+    ) -> None:
+        """Runs one apply transaction; returns after COMMIT was confirmed.
+
+        Raises ClaimLost when the compare-and-set matched nothing, ShapeChanged, ApplyRefused (a
+        permanent error or a warning), TargetBusy (same again) and TargetUnavailable (claim again).
+        In every case the transaction is rolled back or, at TargetUnavailable, its outcome is unknown.
+        """
+        crash.crash_point(BEFORE_BEGIN)
+        rest = iter(statements)
+        parts = [b"BEGIN", compare_and_set.encode(), *(check.select for check in checks)]
+        first = next(rest, None)
+        if first is not None:
+            parts.append(first)
+        try:
+            self._run_packet(b";".join(parts), checks)
+            for statement in rest:
+                self._query(statement)
+            crash.crash_point(AFTER_BINLOG)
+        except (MysyncError, ShapeChanged):
+            self.roll_back()
+            raise
+        except (pymysql.err.Error, OSError) as error:
+            raise self._refused(error) from error
+        self._commit()
+
+    def _run_packet(self, packet: bytes, checks: Sequence[ShapeCheck]) -> None:
+        connection: Any = self.connection
+        connection.query(packet)  # BEGIN
+        self._next_result()
+        matched = connection._result.affected_rows
+        if matched != 1:
+            self._drain()
+            raise ClaimLost("the checkpoint row was claimed or instructed since")
+        self._no_warnings()
+        for check in checks:
+            try:
+                self._next_result()
+            except pymysql.err.Error as error:
+                if code_of(error) in SHAPE_CODES:
+                    raise ShapeChanged(check, message_of(error)) from error
+                raise
+            if shape_of(connection._result.fields) != check.shape:
+                self._drain()
+                raise ShapeChanged(check)
+        if connection._result.has_next:
+            self._next_result()
+            self._no_warnings()
+        self._used = time.monotonic()
+
+    def _next_result(self) -> None:
+        connection: Any = self.connection
+        if not connection._result.has_next:
+            raise pymysql.err.InterfaceError(0, "the server sent fewer results than statements")
+        connection.next_result()
+
+    def _drain(self) -> None:
+        """Reads the results that are still to come, whatever they are."""
+        connection: Any = self.connection
+        with contextlib.suppress(pymysql.err.Error):
+            while connection._result.has_next:
+                connection.next_result()
+
+    def _query(self, statement: bytes) -> None:
+        connection: Any = self.connection
+        connection.query(statement)
+        self._no_warnings()
+
+    def _no_warnings(self) -> None:
+        connection: Any = self.connection
+        if connection._result.warning_count:
+            if connection._result.has_next:
+                self._drain()
+                raise ApplyRefused(0, "the checkpoint update gave a warning")
+            warnings = self._show_warnings()
+            code = warnings[0][1] if warnings else 0
+            raise ApplyRefused(
+                code,
+                "a warning, which counts as an error",
+                warnings=tuple(m for _, _, m in warnings),
+            )
+
+    def _show_warnings(self) -> list[tuple[str, int, str]]:
+        with self.connection.cursor() as cursor:
+            cursor.execute("SHOW WARNINGS")
+            return [(str(level), int(code), str(text)) for level, code, text in cursor.fetchall()]
+
+    def roll_back(self) -> None:
+        """ROLLBACK; a connection that can't is closed, which has the same effect."""
+        try:
+            self.connection.rollback()
+        except (pymysql.err.Error, OSError):
+            self.close()
+
+    def _refused(self, error: BaseException) -> MysyncError:
+        """Rolls back and says what an error in the transaction means."""
+        if classify(error) is ErrorClass.LOST:
+            self.close()
+            return _error(error, "apply")
+        warnings: tuple[str, ...] = ()
+        with contextlib.suppress(pymysql.err.Error, OSError):
+            warnings = tuple(
+                text for _, code, text in self._show_warnings() if code != code_of(error)
+            )
+        self.roll_back()
+        if code_of(error) in BUSY_CODES:
+            return TargetBusy(f"the target is busy: {message_of(error)}")
+        if classify(error) in (ErrorClass.TRANSIENT, ErrorClass.CREDENTIALS):
+            return _error(error, "apply")
+        return ApplyRefused(code_of(error) or 0, str(error.args[-1]), warnings=warnings)
+
+    def _commit(self) -> None:
+        crash.crash_point(BEFORE_COMMIT)
+        try:
+            connection: Any = self.connection
+            connection.query(b"COMMIT")
+        except (pymysql.err.Error, OSError) as error:
+            if code_of(error) in BUSY_CODES:
+                self.roll_back()
+                raise TargetBusy(f"the target refused the commit: {message_of(error)}") from error
+            self.close()
+            raise TargetUnavailable(
+                f"the outcome of a COMMIT is unknown: {message_of(error)}"
+            ) from error
+        crash.crash_point(AFTER_COMMIT)
+
+
+def set_up(connection: Connection, apply: ApplySettings) -> Identity:
+    """Sets the session's variables, reads what can change at any time, sends the format description.
+
+    Raises PreflightError when MariaDB is set to hide conflicts or to fire triggers.
+    """
+    what = flavor(connection)
+    connection.query(
+        "SET SESSION time_zone = '+00:00', sql_mode = '" + SQL_MODE + "',"
+        f" wait_timeout = {apply.session_wait_timeout}, lock_wait_timeout = {apply.lock_wait_timeout},"
+        f" innodb_lock_wait_timeout = {apply.lock_wait_timeout},"
+        f" net_read_timeout = {NET_TIMEOUT}, net_write_timeout = {NET_TIMEOUT}"
+    )
+    connection.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT @@binlog_format, @@max_allowed_packet, @@server_id")
+        row = cursor.fetchone()
+        binlog_format, packet, server_id = row or ("", 0, 0)
+        if binlog_format != "ROW":
+            cursor.execute("SET SESSION binlog_format = 'ROW'")
+        if what.is_mariadb:
+            server = _mariadb_identity(cursor, server_id)
+            check_mariadb_modes(cursor)
+        else:
+            cursor.execute("SELECT @@server_uuid")
+            uuid = cursor.fetchone()
+            server = str(uuid[0]) if uuid else ""
+    connection.query(FDE_STATEMENT)
+    if not what.is_mariadb:
+        # The format description leaves gtid_next "not yet determined".
+        connection.query("SET gtid_next = 'AUTOMATIC'")
+    connection.query("SET timestamp = DEFAULT")
+    return Identity(what, server, int(packet))
+
+
+def check_mariadb_modes(cursor: Any) -> None:
+    """MariaDB's applier obeys global variables that would hide conflicts: read at each session start."""
+    cursor.execute(
+        "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('slave_exec_mode', 'slave_run_triggers_for_rbr')"
+    )
+    wanted = {"slave_exec_mode": "STRICT", "slave_run_triggers_for_rbr": "NO"}
+    failures = [
+        (f"{name} is {value}", f"SET GLOBAL {name} = '{wanted[name]}'")
+        for name, value in cursor.fetchall()
+        if value != wanted[name]
+    ]
+    if failures:
+        raise PreflightError("the target would not apply row events strictly", failures)
+
+
+def _mariadb_identity(cursor: Any, server_id: object) -> str:
+    """MariaDB has no server_uuid; since 10.11 a server_uid."""
+    cursor.execute("SHOW GLOBAL VARIABLES LIKE 'server_uid'")
+    row = cursor.fetchone()
+    return f"{row[1] if row else ''}/{server_id}"
+
+
+def shape_of(fields: Iterable[Any]) -> Shape:
+    """What a result set says of its columns (PyMySQL's FieldDescriptorPacket)."""
+    return tuple((f.name, f.type_code, f.flags, f.charsetnr, f.length, f.scale) for f in fields)
+
+
+def read_shape(connection: Connection, select: bytes) -> Shape:
+    """Runs a shape check's SELECT, and so locks the table's metadata until the transaction ends."""
+    raw: Any = connection
+    raw.query(select)
+    return shape_of(raw._result.fields)
+
+
+def _error(error: BaseException, doing: str) -> MysyncError:
+    text = f"can't {doing} on the target: {message_of(error)}"
+    match classify(error):
+        case ErrorClass.LOST:
+            return ConnectionLost(text)
+        case ErrorClass.CREDENTIALS:
+            return CredentialsError(text)
+        case ErrorClass.TRANSIENT:
+            return TargetUnavailable(text)
+        case _:
+            return MysyncError(text)
+
+
+def _close(connection: Connection) -> None:
+    with contextlib.suppress(pymysql.err.Error, OSError, AttributeError):
+        connection._force_close()  # type: ignore[attr-defined]

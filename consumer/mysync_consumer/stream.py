@@ -1,0 +1,211 @@
+"""What a worker does with a partition that it has claimed: take what is queued, commit it, go on.
+
+Every record must name the one before it (`prev`), so a hole or a doubled record stops the worker.
+Records that aren't rows are passed over, in order: heartbeats move the checkpoint when nothing else
+does, lines are waited for. Nothing here is remembered longer than the claim.
+"""
+
+from dataclasses import replace
+from typing import NoReturn
+
+from mysync_consumer import lines, metrics
+from mysync_consumer.checkpoint import Claimed
+from mysync_consumer.commit import Committer, Due
+from mysync_consumer.context import Context
+from mysync_consumer.parts import Parts
+from mysync_consumer.queue import Queue
+from mysync_consumer.rowread import Row, read_row
+from mysync_consumer.session import Session
+from mysync_consumer.tenure import Tenure
+from mysync_runtime import crash
+from mysync_runtime.errors import LogHole
+from mysync_schemas.framing import unframe
+from mysync_schemas.markers import Heartbeat, Line, Part, read_order
+
+IDLE_SECONDS = 0.5
+"""How long a worker waits for records before it looks after its session."""
+
+
+class Stream:
+    """The records of one partition under one claim."""
+
+    def __init__(
+        self, context: Context, tenure: Tenure, session: Session, claimed: Claimed, queue: Queue
+    ) -> None:
+        self._context = context
+        self._tenure = tenure
+        self._session = session
+        self._queue = queue
+        self._partition = claimed.partition
+        self._committer = Committer(context, tenure, session, claimed, self._wait_for_all)
+        # Where this worker stands; the committer knows what of it is committed.
+        self._next_offset = claimed.progress.next_offset
+        self._last_seq = claimed.progress.last_seq
+        self._beat: Heartbeat | None = None
+        self._chain = claimed.progress.last_seq
+        self._parts = Parts()
+        self._due: list[Due] = []
+        self._due_bytes = 0
+
+    def standing(self) -> dict[str, object]:
+        """What is committed, for people."""
+        at = self._committer.claimed.progress
+        return {
+            "offset": at.next_offset,
+            "seq": at.last_seq,
+            "frontier": at.frontier,
+            "file": at.file,
+            "position": at.pos,
+            "queued_bytes": self._queue.bytes,
+        }
+
+    def run(self) -> NoReturn:
+        """Works until the tenure ends (raises Revoked) or something fails."""
+        apply = self._context.settings.apply
+        self._committer.publish()
+        while True:
+            self._tenure.check()
+            records = self._queue.take(apply.batch_rows, apply.batch_bytes, IDLE_SECONDS)
+            for offset, value in records:
+                self._take(offset, value)
+                if self._due_bytes > apply.batch_bytes:
+                    self._flush(self._last_seq)
+            if records:
+                self._flush(self._before_next())
+            else:
+                self._tick()
+
+    # -- records in ---------------------------------------------------------------------------
+
+    def _take(self, offset: int, value: bytes) -> None:
+        ids = self._context.markers
+        schema_id = unframe(value)[0]
+        if schema_id == ids.part:
+            part = Part.decode(value)
+            self._follow(part.seq, part.prev, offset)
+            whole = self._parts.add(part, self._where(offset))
+            if whole is not None:
+                self._row(offset, whole, part.seq)
+            return
+        self._parts.interrupted(self._where(offset))
+        if schema_id == ids.heartbeat:
+            beat = Heartbeat.decode(value)
+            self._follow(beat.seq, beat.prev, offset)
+            self._pass(offset, beat.seq)
+            self._beat = beat
+        elif schema_id == ids.line:
+            line = Line.decode(value)
+            self._follow(line.seq, line.prev, offset)
+            self._line(line, offset)
+        else:
+            self._row(offset, value, None)
+
+    def _row(self, offset: int, value: bytes, seq: int | None) -> None:
+        """A whole row; `seq` if it came in parts, whose order is checked already."""
+        reader = self._context.bindings.reader(unframe(value)[0], self._tick)
+        row = read_row(reader, value)
+        if seq is None:
+            self._follow(row.seq, row.prev, offset)
+        elif row.seq != seq:
+            raise LogHole(
+                f"row {row.seq} came in parts that end with {seq}", where=self._where(offset)
+            )
+        if row.deps:
+            self._wait_for_deps(row)
+        self._due.append(Due(reader, row, offset))
+        self._due_bytes += len(value)
+        self._beat = None
+        self._pass(offset, row.seq)
+
+    def _pass(self, offset: int, seq: int) -> None:
+        self._next_offset = offset + 1
+        self._last_seq = seq
+
+    def _follow(self, seq: int, prev: int, offset: int) -> None:
+        """Demands that a record's `prev` is the last record here."""
+        if prev == self._chain:
+            self._chain = seq
+            return
+        where = self._where(offset)
+        self._context.check_topics()
+        if self._chain == 0:
+            raise LogHole(
+                f"the first record that Kafka still has (seq {seq}) isn't the partition's first,"
+                f" it follows seq {prev}",
+                where=where,
+                mend="This target is new and the topic no longer begins at its beginning: rebuild it"
+                " from a copy of the source, under a new pipeline.",
+            )
+        raise LogHole(
+            f"record seq {seq} follows seq {prev}, but the last one applied is seq {self._chain}",
+            where=where,
+        )
+
+    def _where(self, offset: int) -> str:
+        return f"{self._context.settings.rows_topic}/{self._partition}, offset {offset}"
+
+    # -- waits --------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Called while waiting: ends the wait with the tenure, keeps the session alive."""
+        self._tenure.check()
+        self._session.keep_alive()
+
+    def _line(self, line: Line, offset: int) -> None:
+        lines.check_action(line, self._where(offset))
+        self._flush(line.seq - 1, waiting=True)
+        crash.crash_point(lines.WAITING)
+        self._wait_for_all(line.seq - 1, "line")
+        crash.crash_point(lines.OPENED)
+        self._pass(offset, line.seq)
+
+    def _wait_for_all(self, seq: int, reason: str) -> None:
+        frontiers, server = self._context.frontiers, self._session.identity.server
+        seconds = frontiers.wait(lambda: not frontiers.behind(seq, server), self._tick)
+        metrics.WAITED.labels(reason).inc(seconds)
+
+    def _wait_for_deps(self, row: Row) -> None:
+        """Waits until every record that `row` names in another partition is applied."""
+        frontiers, server = self._context.frontiers, self._session.identity.server
+
+        def reached() -> bool:
+            return all(
+                frontiers.reached(partition, seq, server) for partition, seq in row.deps or ()
+            )
+
+        if not reached():
+            self._flush(row.seq - 1, waiting=True)
+            metrics.WAITED.labels("dependency").inc(frontiers.wait(reached, self._tick))
+
+    # -- commits ------------------------------------------------------------------------------
+
+    def _flush(self, frontier: int, *, waiting: bool = False) -> None:
+        """Commits what is due; without anything due only a frontier that others wait for."""
+        due, self._due, self._due_bytes = self._due, [], 0
+        committed = self._committer.claimed.progress
+        frontier = max(frontier, committed.frontier)
+        if self._next_offset == committed.next_offset and not (
+            waiting and frontier > committed.frontier
+        ):
+            return
+        new = due[-1].progress(frontier) if due else committed
+        if self._beat is not None:
+            new = replace(new, file=self._beat.file, pos=self._beat.pos, source_us=self._beat.ts)
+        new = replace(
+            new, next_offset=self._next_offset, last_seq=self._last_seq, frontier=frontier
+        )
+        self._committer.commit(due, new)
+
+    def _before_next(self) -> int:
+        """The frontier once everything taken is applied: the next known record's seq - 1."""
+        if self._parts:
+            return self._parts.first_seq - 1
+        record = self._queue.peek()
+        if record is None:
+            return self._last_seq
+        value = record[1]
+        schema_id = unframe(value)[0]
+        if self._context.markers.is_marker(schema_id):
+            return read_order(value).seq - 1
+        reader = self._context.bindings.known_reader(schema_id)
+        return read_row(reader, value).seq - 1 if reader is not None else self._last_seq

@@ -1,0 +1,102 @@
+"""What the target says of a table that is to be written.
+
+The definition is read inside a transaction that holds the table's metadata lock, together with the
+shape check that every apply transaction repeats. Columns and keys are compared by whoever lays out
+the images; here it is the engine: what can't roll back can't be exactly once.
+
+The shape check doesn't see an invisible column that is added on the target behind our back; the
+definition is read again at every claim.
+"""
+
+from dataclasses import dataclass
+
+import pymysql
+
+from mysync_consumer.errors import TableOwned
+from mysync_consumer.session import Session, ShapeCheck, read_shape
+from mysync_consumer.targettable import TargetTable
+from mysync_runtime.errors import Drift
+from mysync_runtime.mysql import message_of, quote, quote_table, rows
+from mysync_schemas.table import TableId
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Definition:
+    """A table of the target, and the check that it still is the same."""
+
+    name: TableId
+    table: TargetTable
+    check: ShapeCheck
+
+
+def read(session: Session, name: TableId) -> Definition:
+    """The table's definition as it is now.
+
+    Raises Drift when there is no such table, or when it can't roll back.
+    """
+    connection = session.connection
+    where = quote_table(name.db, name.table)
+    connection.begin()
+    try:
+        read_shape(connection, f"SELECT * FROM {where} LIMIT 0".encode())  # locks the metadata
+        columns = _information(session, "columns", name)
+        statistics = _information(session, "statistics", name)
+        tables = _information(session, "tables", name)
+        names = "".join(
+            f", {quote(column['column_name'])}"
+            for column in map(_lower, columns)
+            if "INVISIBLE" in column["extra"].upper()
+        )
+        select = f"SELECT *{names} FROM {where} LIMIT 0".encode()
+        shape = read_shape(connection, select)
+    except pymysql.err.ProgrammingError as error:
+        raise Drift(
+            f"table {name} can't be read on the target: {message_of(error)}",
+            mend="Create it there as it is on the source, then start again.",
+        ) from error
+    finally:
+        session.roll_back()
+    engine = (_lower(tables[0])["engine"] or "a view") if tables else "gone"
+    if engine.lower() != "innodb":
+        raise Drift(
+            f"table {name} on the target is {engine}, which can't roll back with its checkpoint",
+            mend=f"ALTER TABLE {where} ENGINE=InnoDB there, then start again.",
+        )
+    table = TargetTable.from_rows(
+        name.db,
+        name.table,
+        columns,
+        statistics,
+        engine=engine,
+        flavor=session.identity.flavor.kind,
+    )
+    return Definition(name, table, ShapeCheck(select, shape))
+
+
+def _information(session: Session, view: str, name: TableId) -> list[dict[str, object]]:
+    return rows(
+        session.connection,
+        f"SELECT * FROM information_schema.{view} WHERE table_schema = %s AND table_name = %s",
+        (name.db, name.table),
+    )
+
+
+def _lower(row: dict[str, object]) -> dict[str, str]:
+    return {key.lower(): "" if value is None else str(value) for key, value in row.items()}
+
+
+def own(session: Session, pipeline: str, name: TableId) -> None:
+    """Notes that this pipeline writes the table. Raises TableOwned when another one does."""
+    with session.connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT IGNORE INTO mysync.owned_table (pipeline, db, tbl, since)"
+            " VALUES (%s, %s, %s, SYSDATE(6))",
+            (pipeline, name.db, name.table),
+        )
+        cursor.execute(
+            "SELECT pipeline FROM mysync.owned_table WHERE db = %s AND tbl = %s",
+            (name.db, name.table),
+        )
+        row = cursor.fetchone()
+    if row is not None and row[0] != pipeline:
+        raise TableOwned(str(name), str(row[0]))

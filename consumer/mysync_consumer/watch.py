@@ -1,0 +1,78 @@
+"""Reads the checkpoint table for the whole process: frontiers of other processes, instructions.
+
+Every 20 ms while a worker waits, else every second. Losing the connection only makes waits longer.
+"""
+
+import threading
+from contextlib import suppress
+
+import pymysql
+
+from mysync_consumer import checkpoint
+from mysync_consumer.context import Context
+from mysync_consumer.errors import StoppedByInstruction
+from mysync_consumer.frontier import IDLE_POLL_SECONDS, POLL_SECONDS, Frontier
+from mysync_consumer.session import Session
+from mysync_runtime.errors import MysyncError
+from mysync_runtime.log import get_logger
+
+RECONNECT_SECONDS = 0.5
+
+
+class Watch:
+    """A thread with a session of its own."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join(5.0)
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._watch()
+            except StoppedByInstruction as error:
+                self._context.fail(error)
+                return
+            except (MysyncError, pymysql.err.Error, OSError) as error:
+                get_logger("watch").debug("again", error=str(error))
+                self._ended.wait(RECONNECT_SECONDS)
+            except Exception as error:  # noqa: BLE001 (ends the process)
+                self._context.fail(error)
+                return
+
+    def _watch(self) -> None:
+        context = self._context
+        settings = context.settings
+        session = Session.open(settings.target, settings.apply)
+        try:
+            while not self._ended.is_set():
+                found = checkpoint.read_all(session.connection, settings.pipeline)
+                context.frontiers.update(
+                    {
+                        partition: Frontier(
+                            row.progress.frontier, session.identity.server, row.epoch
+                        )
+                        for partition, row in found.items()
+                    }
+                )
+                newest = max((row.control_version for row in found.values()), default=0)
+                context.obedience.check(session.connection, newest)
+                self._pause()
+        finally:
+            with suppress(MysyncError):
+                session.close()
+
+    def _pause(self) -> None:
+        waiting = self._context.frontiers.waiting
+        if waiting:
+            self._ended.wait(POLL_SECONDS)
+        else:
+            self._context.frontiers.wait_for_waiters(IDLE_POLL_SECONDS)

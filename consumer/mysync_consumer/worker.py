@@ -1,0 +1,152 @@
+"""One partition's worker: a thread that claims the partition and streams it, again after any failure.
+
+There is one way back from everything that passes (a lost connection, another claim, a deadlock that
+stays, an answer to COMMIT that never came): close the session, wait a little, claim again, and read
+from the checkpoint where the partition stands. What doesn't pass stops every process of the pipeline
+by an instruction, so that none of them retries the same event in turn.
+"""
+
+import threading
+from contextlib import suppress
+
+import pymysql
+
+from mysync_consumer import metrics, report
+from mysync_consumer.claim import claim
+from mysync_consumer.context import Context
+from mysync_consumer.errors import Revoked, StoppedByInstruction
+from mysync_consumer.poller import Poller
+from mysync_consumer.session import Session
+from mysync_consumer.stream import Stream
+from mysync_consumer.tenure import Tenure
+from mysync_runtime.errors import (
+    ConnectionLost,
+    CorruptEvent,
+    DataError,
+    LogHole,
+    MysyncError,
+    RecordsDeleted,
+)
+from mysync_runtime.log import get_logger
+from mysync_runtime.mysql import message_of
+from mysync_schemas.errors import SchemaError
+
+
+class Worker:
+    """A thread for one partition, from assignment to revocation."""
+
+    def __init__(self, context: Context, poller: Poller, partition: int) -> None:
+        self.partition = partition
+        self._context = context
+        self._poller = poller
+        self._tenure = Tenure()
+        self._session: Session | None = None
+        self._stream: Stream | None = None
+        self._log = get_logger("worker", partition=partition)
+        self._thread = threading.Thread(target=self._run, name=f"worker-{partition}", daemon=True)
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the partition is claimed."""
+        return self._stream is not None
+
+    def standing(self) -> dict[str, object]:
+        """What is committed under the present claim; nothing without one."""
+        stream = self._stream
+        return stream.standing() if stream is not None else {}
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        """Asks the worker to finish its batch and end."""
+        self._tenure.end()
+
+    def join(self, seconds: float) -> bool:
+        """Waits for the end; after `seconds` the session is cut. Says whether it ended in time."""
+        self._thread.join(seconds)
+        if not self._thread.is_alive():
+            return True
+        self._log.warning("the batch is not finished in time: its connection is cut")
+        session = self._session
+        if session is not None:
+            session.abort()
+        return False
+
+    def _run(self) -> None:
+        try:
+            while True:
+                self._tenure.check()
+                try:
+                    self._hold()
+                except (pymysql.err.Error, OSError) as error:
+                    self._retry(ConnectionLost(f"the target: {message_of(error)}"))
+                except MysyncError as error:
+                    if not error.retriable:
+                        raise
+                    self._retry(error)
+        except Revoked:
+            self._log.debug("partition given back")
+        except StoppedByInstruction as error:
+            self._context.fail(error)
+        except DataError as error:
+            self._stop_everyone(error)
+            self._context.fail(error)
+        except Exception as error:  # noqa: BLE001 (ends the process)
+            self._context.fail(error)
+        finally:
+            metrics.released(self.partition)
+
+    def _retry(self, error: MysyncError) -> None:
+        metrics.count(error)
+        self._log.warning("claiming again", reason=str(error))
+        self._tenure.back_off()
+
+    def _hold(self) -> None:
+        """Claims and streams, until something ends it."""
+        context = self._context
+        settings = context.settings
+        self._session = session = Session.open(settings.target, settings.apply)
+        try:
+            claimed = claim(
+                session,
+                settings.pipeline,
+                self.partition,
+                context.owner,
+                self._tenure,
+                self._poller.commit_offset,
+            )
+            context.obedience.check(session.connection, claimed.control_version)
+            metrics.CLAIMS.labels(str(self.partition)).inc()
+            at = claimed.progress
+            self._log.info("claimed", epoch=claimed.epoch, offset=at.next_offset, seq=at.last_seq)
+            queue = self._poller.flow(self.partition, at.next_offset)
+            self._stream = Stream(context, self._tenure, session, claimed, queue)
+            self._stream.run()
+        except SchemaError as error:
+            raise CorruptEvent(
+                f"a record can't be read: {error}", where=f"partition {self.partition}"
+            ) from error
+        except (LogHole, RecordsDeleted):
+            context.check_topics()
+            raise
+        finally:
+            self._stream = None
+            session.close()
+
+    def _stop_everyone(self, error: DataError) -> None:
+        """Writes the report and the `stop`; if the target can't take them, this process stops alone."""
+        context = self._context
+        settings = context.settings
+        with suppress(MysyncError, pymysql.err.Error, OSError):
+            session = Session.open(settings.target, settings.apply)
+            try:
+                report.keep(session.connection, settings.pipeline, error)
+                context.obedience.stop_all(
+                    session.connection,
+                    context.info.partitions,
+                    {"summary": str(error), "class": error.label, "partition": self.partition},
+                    context.owner,
+                )
+            finally:
+                session.close()
