@@ -1,0 +1,71 @@
+"""Which writer a column of the target has."""
+
+from mysync_consumer import rowvalues as values
+from mysync_consumer.rowerrors import UnwritableTable
+from mysync_consumer.rowvalues import ValueWriter
+from mysync_consumer.targettable import GEOMETRIES, MARIADB_FIXED, TargetColumn
+
+WIDTHS = {"tinyint": 1, "smallint": 2, "mediumint": 3, "int": 4, "bigint": 8}
+TEXTS = ("tinytext", "text", "mediumtext", "longtext")
+BLOBS = ("tinyblob", "blob", "mediumblob", "longblob", "binary", "varbinary", "vector")
+
+
+def writer_for(table: str, column: TargetColumn) -> ValueWriter:
+    """The column's writer. Raises UnwritableTable for what row events can't carry exactly."""
+    writer = number_writer(column) or temporal_writer(column) or sized_writer(column)
+    if writer is None:
+        what = f"column {column.name} of type {column.column_type}, character set {column.charset}"
+        raise UnwritableTable(table, f"{what}: not known here")
+    return writer
+
+
+def number_writer(column: TargetColumn) -> ValueWriter | None:
+    name, nullable, kind = column.name, column.nullable, column.data_type
+    match kind:
+        case "bigint" if column.unsigned:
+            return values.UInt64Writer(name, nullable)
+        case "tinyint" | "smallint" | "mediumint" | "int" | "bigint":
+            return values.IntWriter(name, nullable, WIDTHS[kind], column.unsigned)
+        case "year":
+            return values.YearWriter(name, nullable)
+        case "decimal":
+            return values.DecimalWriter(name, nullable, column.precision or 0, column.scale or 0)
+        case "float" | "double":
+            return values.FixedWriter(name, nullable, 4 if kind == "float" else 8)
+        case "bit":
+            return values.BitWriter(name, nullable, column.precision or 1)
+        case "enum":
+            return values.EnumWriter(name, nullable, column.labels)
+        case "set":
+            return values.SetWriter(name, nullable, column.labels)
+    return None
+
+
+def temporal_writer(column: TargetColumn) -> ValueWriter | None:
+    match column.data_type:
+        case "date":
+            return values.DateWriter(column.name, column.nullable)
+        case "datetime":
+            return values.DatetimeWriter(column.name, column.nullable, column.fsp)
+        case "timestamp":
+            return values.TimestampWriter(column.name, column.nullable, column.fsp)
+        case "time":
+            return values.TimeWriter(column.name, column.nullable, column.fsp)
+    return None
+
+
+def sized_writer(column: TargetColumn) -> ValueWriter | None:
+    name, nullable, kind = column.name, column.nullable, column.data_type
+    if kind == "json":
+        return values.JsonWriter(name, nullable)
+    if kind in BLOBS or kind in GEOMETRIES or kind in MARIADB_FIXED:
+        return values.BytesWriter(name, nullable, column.prefix, column.octets)
+    charset = values.CHARSETS.get(column.charset or "")
+    if charset is None:
+        return None
+    if kind in TEXTS:
+        return values.TextWriter(name, nullable, charset, column.prefix, column.octets, -1)
+    if kind in ("char", "varchar"):
+        chars = column.char_length or 0
+        return values.TextWriter(name, nullable, charset, column.prefix, column.octets, chars)
+    return None
