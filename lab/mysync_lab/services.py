@@ -184,18 +184,16 @@ class Service:
     def wait_ready(self, seconds: float = 60) -> "Service":
         """Waits until `/readyz` says yes; `ServerFailed` with the log if it ends or never does."""
 
-        def ready() -> bool:
-            if not self.running:
-                raise ServerFailed(
-                    f"{self.name} ended with {self.exit_code} instead of becoming ready:\n"
-                    f"{self.log_tail()}"
-                )
-            return self._get("/readyz") is not None
+        def ready_or_dead() -> bool:
+            return not self.running or self._get("/readyz") is not None
 
         try:
-            wait_until(ready, f"{self.name} to be ready", seconds)
+            wait_until(ready_or_dead, f"{self.name} to be ready", seconds)
         except ServerFailed as error:
             raise ServerFailed(f"{error}\n{self.log_tail()}") from None
+        if not self.running:
+            how = f"{self.name} ended with {self.exit_code} instead of becoming ready"
+            raise ServerFailed(f"{how}:\n{self.log_tail()}")
         return self
 
     def status(self) -> dict[str, Any] | None:

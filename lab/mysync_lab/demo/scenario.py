@@ -1,7 +1,7 @@
 """The demo's story: servers, a shop, both services, traffic, kills, and what is left in the end.
 
 Everything it makes bears the run's own name, so runs don't meet each other's rows, and everything
-is removed at the end: databases, topics, checkpoints, processes. Servers that it started are stopped.
+is removed at the end: databases, topics, checkpoints, processes. It stops the servers it started.
 """
 
 import contextlib

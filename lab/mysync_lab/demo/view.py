@@ -74,8 +74,10 @@ class PlainView:
         lag = " ".join(map(str, snapshot.lag))
         self.say(
             f"{snapshot.elapsed:5.1f} s  {snapshot.phase}:"
-            f" source {snapshot.source_rate:.0f} rows/s, Kafka {snapshot.record_rate:.0f} records/s, target {snapshot.apply_rate:.0f}"
-            f" records/s; lag per partition {lag}; kills {snapshot.kills}"
+            f" source {snapshot.source_rate:.0f} rows/s,"
+            f" Kafka {snapshot.record_rate:.0f} records/s,"
+            f" target {snapshot.apply_rate:.0f} records/s;"
+            f" lag per partition {lag}; kills {snapshot.kills}"
         )
 
     def result(self, comparison: Comparison) -> None:

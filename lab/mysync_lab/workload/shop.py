@@ -153,7 +153,7 @@ class Shop:
     @staticmethod
     def _customer(r: random.Random) -> int:
         """One of many, and often one of the ten best."""
-        return r.randint(1, 10) if r.random() < 0.3 else r.randint(1, 3_000)
+        return r.randint(1, 10) if r.random() < 0.3 else r.randint(1, 600)
 
     @staticmethod
     def _pick(r: random.Random) -> str:
