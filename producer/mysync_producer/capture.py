@@ -1,9 +1,10 @@
 """From events to records: follows the source's transactions and transcodes their rows.
 
-`take` is called with every event of the stream, in order. What it makes of rows collects in `batch`,
-one list of (key, value) per partition; it hands over after each chunk, so that neither a huge event
-nor a huge transaction has to fit in memory. An event type that isn't known and isn't flagged
-ignorable, and everything that can't be carried exactly, stops the producer by name and position.
+`take` is called with every event of the stream, in order. What it makes of rows collects in
+`batch`, one list of (key, value) per partition; it hands over after each chunk, so that neither a
+huge event nor a huge transaction has to fit in memory. An event type that isn't known and isn't
+flagged ignorable, and everything that can't be carried exactly, stops the producer by name and
+position.
 """
 
 import time
@@ -34,6 +35,7 @@ from mysync_producer.rowcodec import EventContext, Sequencer, columns_present, e
 from mysync_producer.statements import Kind, Statement, classify
 from mysync_producer.tables import Table, Tables
 from mysync_producer.transaction import SourceTransaction
+from mysync_producer.unsupported import UNSUPPORTED, UNSUPPORTED_ROWS
 from mysync_runtime.errors import CorruptEvent, DdlInStream, UnknownEvent, UnsupportedEvent
 from mysync_schemas.position import BinlogPosition
 
@@ -41,6 +43,7 @@ __all__ = ["Capture"]
 
 # Bytes of records after which an event's remaining rows wait for the publisher.
 _CHUNK = 1 << 20
+_ALL = 1 << 62
 _NO_TABLE = 0xFFFFFF  # table id of an empty rows event that only ends a statement
 
 _ROWS: dict[int, tuple[int, int]] = {  # operation, version of the event's header
@@ -71,41 +74,11 @@ _PASS = frozenset(
     }
 )
 
-# Known, not carried: why, and what to do. Events that name a table pass when it isn't replicated.
-_COMPRESSED = "a compressed event"
-_UNCOMPRESS_MARIADB = "Set log_bin_compress=OFF on the source, then begin the pipeline anew."
-_UNSUPPORTED: dict[int, tuple[str, str]] = {
-    EventType.XA_PREPARE: (
-        "an XA transaction",
-        "Don't use XA transactions on the source, then begin the pipeline anew.",
-    ),
-    EventType.TRANSACTION_PAYLOAD: (
-        "a compressed transaction",
-        "Set binlog_transaction_compression=OFF on the source, in every session, then begin the "
-        "pipeline anew.",
-    ),
-    EventType.MARIADB_QUERY_COMPRESSED: (_COMPRESSED, _UNCOMPRESS_MARIADB),
-}
-_UNSUPPORTED_ROWS: dict[int, tuple[str, str, int]] = {
-    EventType.PARTIAL_UPDATE_ROWS: (
-        "a partial JSON update",
-        "Set binlog_row_value_options='' on the source, in every session, then begin the pipeline "
-        "anew.",
-        2,
-    ),
-    EventType.MARIADB_WRITE_ROWS_COMPRESSED_V1: (_COMPRESSED, _UNCOMPRESS_MARIADB, 1),
-    EventType.MARIADB_UPDATE_ROWS_COMPRESSED_V1: (_COMPRESSED, _UNCOMPRESS_MARIADB, 1),
-    EventType.MARIADB_DELETE_ROWS_COMPRESSED_V1: (_COMPRESSED, _UNCOMPRESS_MARIADB, 1),
-    EventType.MARIADB_WRITE_ROWS_COMPRESSED: (_COMPRESSED, _UNCOMPRESS_MARIADB, 2),
-    EventType.MARIADB_UPDATE_ROWS_COMPRESSED: (_COMPRESSED, _UNCOMPRESS_MARIADB, 2),
-    EventType.MARIADB_DELETE_ROWS_COMPRESSED: (_COMPRESSED, _UNCOMPRESS_MARIADB, 2),
-}
-
 _Handler = Callable[[Event], None]
 
 
 class Capture:
-    """Reads from `transaction`'s boundary on. `batch` belongs to whoever publishes: it empties it."""
+    """Reads on from `transaction`'s boundary. Whoever publishes `batch` empties it."""
 
     def __init__(
         self,
@@ -309,9 +282,18 @@ class Capture:
         """How many rows the event has, without sending any."""
         nowhere: list[list[Record]] = [[] for _ in self.batch]
         rows, _, _ = encode_rows(
-            table.plan, self._context, self.sequencer, operation, body, at, end, 0, 1 << 62, 1 << 62,
-            nowhere,
-        )  # fmt: skip
+            table.plan,
+            self._context,
+            self.sequencer,
+            operation,
+            body,
+            at,
+            end,
+            row0=0,
+            skip=_ALL,
+            limit=_ALL,
+            out=nowhere,
+        )
         return rows
 
     def _table(self, table_id: int) -> Table | None:
@@ -335,16 +317,17 @@ class Capture:
         )
 
     def _refuse(self, event: Event) -> None:
+        """Events that name a table pass when that isn't replicated."""
         kind = event.type
-        if kind in _UNSUPPORTED_ROWS:
-            why, mend, version = _UNSUPPORTED_ROWS[kind]
-            if self._table(parse_rows_header(event.body, version).table_id) is not None:
-                raise UnsupportedEvent(f"{why}: {event_name(kind)}", where=self.where, mend=mend)
-        elif kind in _UNSUPPORTED:
+        if kind in UNSUPPORTED_ROWS:
+            header = parse_rows_header(event.body, UNSUPPORTED_ROWS[kind])
+            if self._table(header.table_id) is not None:
+                self._unsupported(kind)
+        elif kind in UNSUPPORTED:
             self._unsupported(kind)
         elif not event.flags & IGNORABLE:
             raise UnknownEvent(f"an event of unknown kind, {event_name(kind)}", where=self.where)
 
     def _unsupported(self, kind: int) -> NoReturn:
-        why, mend = _UNSUPPORTED[kind]
+        why, mend = UNSUPPORTED[kind]
         raise UnsupportedEvent(f"{why}: {event_name(kind)}", where=self.where, mend=mend)

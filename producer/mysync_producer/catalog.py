@@ -1,7 +1,7 @@
 """The definitions of the replicated tables, as the source's information_schema has them now.
 
-`SHOW CREATE TABLE` is asked first: it waits for a definition change that is being committed, so that
-what is read afterwards is no older than the log's end before it.
+`SHOW CREATE TABLE` is asked first: it waits for a definition change that is being committed, so
+that what is read afterwards is no older than the log's end before it.
 """
 
 from collections import defaultdict
@@ -16,6 +16,7 @@ from mysync_runtime import mysql
 from mysync_runtime.errors import Failure
 from mysync_runtime.mysql import Connection, Flavor
 from mysync_schemas import types
+from mysync_schemas.errors import UnsupportedColumn
 from mysync_schemas.partition import identity_of
 from mysync_schemas.table import Column, ForeignKey, Key, KeyPart, TableId, TableSchema
 
@@ -62,7 +63,7 @@ def _read(connection: Connection, flavor: Flavor, filters: Filters) -> Catalog:
         if table in created:
             try:
                 catalog.tables.append(details.schema(table, row, created[table]))
-            except types.UnsupportedColumn as error:
+            except UnsupportedColumn as error:
                 reason = f"column {error.column}: {error.reason}"
                 catalog.refused.append(_refusal(table, reason))
     return catalog

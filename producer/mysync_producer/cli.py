@@ -21,7 +21,7 @@ def run(config: cli.ConfigOption = None) -> None:
     stop, ticker = Stop(settings.grace_seconds), Ticker()
     stop.install()
     producer = Producer(settings, filters_of(settings), stop, ticker)
-    spec = AppSpec(ticker, producer.ready, lambda: {})
+    spec = AppSpec(ticker, producer.ready, dict)
     handle = serve(spec, host=settings.http.host, port=settings.http.producer_port)
     try:
         producer.run()

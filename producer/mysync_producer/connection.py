@@ -38,7 +38,7 @@ _LIVENESS_LEAST = 5.0
 
 @dataclass(frozen=True)
 class Identity:
-    """What this pipeline presents itself as: stable, so that the server throws our own zombies out."""
+    """What this pipeline presents itself as: stable, so that the server ends our own zombies."""
 
     server_id: int
     replica_uuid: str
@@ -114,7 +114,7 @@ def open_dump(settings: SourceSettings, start: DumpFrom, identity: Identity) -> 
         sock = connections[0].release()
     except (pymysql.err.Error, OSError) as error:
         for connection in connections:
-            connection._force_close()
+            connection.force_close()
         raise _refused(error, settings.address) from error
     return BinlogStream(
         sock,
@@ -145,17 +145,24 @@ class _DumpConnection(_Connection):
         # Commands have sequence number 0, so no answer to an authentication request is mistaken.
         if self.dump_command and len(data) > 4 and data[3] == 0 and data[4] == _COM_BINLOG_DUMP:
             data = self.dump_command
-        super()._write_bytes(data)
+        super()._write_bytes(data)  # type: ignore[misc]  # private, not in the stubs
 
     def release(self) -> Any:
         """The socket; this connection won't close it any more. Its buffer is empty: every answer
         before the dump command was read to its end."""
-        sock = self._sock
-        if sock is None:
+        sock, reader = self.__dict__.get("_sock"), self.__dict__.get("_rfile")
+        if sock is None or reader is None:
             raise ConnectionLost("the connection broke before the dump began")
-        self._rfile.close()
-        self._sock = self._rfile = None
+        reader.close()
+        self.__dict__.update(_sock=None, _rfile=None)
         return sock
+
+    def force_close(self) -> None:
+        """Without the good-bye that a broken connection would wait for."""
+        sock = self.__dict__.get("_sock")
+        if sock is not None:
+            sock.close()
+        self.__dict__.update(_sock=None, _rfile=None)
 
 
 def _refused(error: BaseException, address: str) -> MysyncError:

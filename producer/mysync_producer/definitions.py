@@ -1,7 +1,7 @@
 """Versions of tables as they stand on the control topic: ids, Avro schemas, folding and routing.
 
-While the stream may still be in the past of what `information_schema` showed, tables are routed whole
-(`provisional`); at the adoption line they get the routing that `routing_of` gives them.
+While the stream may still be in the past of what `information_schema` showed, tables are routed
+whole (`provisional`); at the adoption line they get the routing that `routing_of` gives them.
 """
 
 import json
@@ -28,6 +28,7 @@ __all__ = [
     "table_subjects",
 ]
 
+
 class SchemaIds(Protocol):
     """Gives an Avro schema its id."""
 
@@ -41,7 +42,7 @@ class OwnIds:
     def __init__(self, next_id: int = control.FIRST_TABLE_SCHEMA_ID) -> None:
         self.next_id = next_id
 
-    def id_of(self, subject: str, schema_json: str) -> int:
+    def id_of(self, subject: str, schema_json: str) -> int:  # noqa: ARG002
         given = self.next_id
         self.next_id += 1
         return given
@@ -126,7 +127,8 @@ def control_records(
 ) -> list[bytes]:
     """Framed: fold tables stand before the versions that refer to them."""
     ids = info.ids()
-    return [control.encode(record, ids) for record in (*folds, *versions)]
+    records: list[FoldRecord | TableSchema] = [*folds, *versions]
+    return [control.encode(record, ids) for record in records]
 
 
 def table_subjects(schemas: Iterable[TableSchema], pipeline: str) -> Mapping[str, tuple[int, str]]:

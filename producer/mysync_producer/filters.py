@@ -71,13 +71,10 @@ def _split(pattern: str) -> _Pattern:
     database, dot, table = pattern.partition(".")
     if not (database and dot and table):
         raise ValueError(f"filter {pattern!r} isn't of the form database.table")
-    return re.compile(translate(database)), (
-        None if table == "*" else re.compile(translate(table))
-    )
+    return re.compile(translate(database)), (None if table == "*" else re.compile(translate(table)))
 
 
 def _any(patterns: Sequence[_Pattern], database: str, table: str) -> bool:
     return any(
-        db.fullmatch(database) and (name is None or name.fullmatch(table))
-        for db, name in patterns
+        db.fullmatch(database) and (name is None or name.fullmatch(table)) for db, name in patterns
     )

@@ -89,7 +89,7 @@ class Leader:
             raise kafka.error_of(error, "take the partition", self._topic) from error
         self._elected = True
 
-    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if partitions:
             self._elected = False
             self._lost = True

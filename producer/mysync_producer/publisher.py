@@ -1,8 +1,8 @@
-"""Kafka transactions: rows, the state record and the position's offset commit together or not at all.
+"""Kafka transactions: rows, state record and the position's offset commit together or not at all.
 
-Of each partition the last message is held back until the commit, so that it alone carries a delivery
-callback: its offset stands in the *next* state record, from which a start reads on to the last
-committed record. A `Publisher` lives from one start to the first aborted transaction.
+Of each partition the last message is held back until the commit, so that it alone carries a
+delivery callback: its offset stands in the *next* state record, from which a start reads on to the
+last committed record. A `Publisher` lives from one start to the first aborted transaction.
 """
 
 import time
@@ -219,6 +219,6 @@ class Publisher:
         inner = kafka.kafka_error(error)
         if isinstance(found, Fenced) or found.exit_code == 3:
             return found
-        if inner.code() in (KafkaError.INVALID_PRODUCER_EPOCH,):
+        if inner.code() == KafkaError.INVALID_PRODUCER_EPOCH:
             return Fenced(f"another producer of this pipeline took over ({found.what})")
         return TransactionAborted(found.what, where=found.where)

@@ -5,7 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from mysync_producer.definitions import Definitions
 from mysync_producer.state import State
@@ -42,7 +49,7 @@ def read_ends(
 ) -> Iterator[Message]:
     """All committed records of several partitions, each from its start to its end.
 
-    Raises RecordsDeleted for a start outside of the log, TransientError after 30 s without an answer.
+    Raises RecordsDeleted for a start outside of the log, TransientError after 30 s of silence.
     """
     left = set(starts)
     consumer = kafka.reader(settings)
@@ -122,7 +129,9 @@ def read_offset(settings: Settings) -> Committed | None:
     try:
         (found,) = consumer.committed([TopicPartition(settings.control_topic, 0)], timeout=10)
     except KafkaException as error:
-        raise kafka.error_of(error, "read the committed position", settings.position_group) from error
+        raise kafka.error_of(
+            error, "read the committed position", settings.position_group
+        ) from error
     finally:
         consumer.close()
     return None if found.offset < 0 else Committed(found.offset, found.metadata or "")

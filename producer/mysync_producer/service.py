@@ -1,4 +1,4 @@
-"""The producer: one is active, it takes what is queued on the source's log, publishes it, never waits.
+"""The active producer takes what is queued on the source's log, publishes it, and never waits.
 
 Topics are there → elected → the start path → stream. An aborted Kafka transaction, lost leadership,
 and rows that the source took back begin anew at the election; a connection that broke between two
@@ -56,9 +56,7 @@ class Producer:
     def run(self) -> None:
         """Everything, until a stop."""
         self._admin = kafka.connect_at_start(self.settings.kafka, self.stop)
-        reach(
-            lambda: Source.connect(self.settings.source).close(), self.stop, what="the source"
-        )
+        reach(lambda: Source.connect(self.settings.source).close(), self.stop, what="the source")
         prepare_topics(self._admin, self.settings, self.stop)
         self._leader = Leader(self.settings)
         try:
@@ -91,9 +89,7 @@ class Producer:
         assert self._admin is not None
         topics = prepare_topics(self._admin, self.settings, self.stop)
         with closing(Source.connect(self.settings.source)) as source:
-            started = start(
-                self.settings, self.filters, topics, source, self.stop, self._alive
-            )
+            started = start(self.settings, self.filters, topics, source, self.stop, self._alive)
         return Session(
             self.settings, self.filters, started, self._taken_back, self.stop, self._alive
         )

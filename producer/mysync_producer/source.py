@@ -7,6 +7,7 @@ told by the dump itself (error 1236).
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -56,10 +57,8 @@ class Source:
             raise
 
     def close(self) -> None:
-        try:
+        with suppress(pymysql.err.Error, OSError):
             self.connection.close()
-        except (pymysql.err.Error, OSError):
-            self.connection._force_close()
 
     def server(self) -> Server:
         """Who this is."""
@@ -177,7 +176,7 @@ def _verify_files(source: Source, state: State) -> None:
     size = files.get(state.file)
     if size is None and not (state.pos == FIRST and _before(state.file) in files):
         raise PositionLost(
-            f"the source no longer has {state.file}; its oldest log is {min(files, default='none')}",
+            f"the source purged {state.file}; its oldest log is {min(files, default='none')}",
             where=str(state.position),
         )
     if size is not None and size < state.pos:
@@ -198,7 +197,7 @@ def _verify_gtids(source: Source, gtids: GtidSet | MariadbGtidSet | None, stop: 
         at = MariadbGtidSet.parse(str(source.scalar("SELECT @@GLOBAL.gtid_binlog_pos") or ""))
         if not at.covers(gtids):
             raise SourceDiverged(
-                f"the source's log ends at {at or 'nothing'}, replicated was up to {gtids}",
+                f"the source's log ends at {str(at) or 'nothing'}, replicated was up to {gtids}",
                 where=source.address,
             )
     elif gtids is not None:

@@ -1,10 +1,11 @@
 """The start path: what every start does, after SIGKILL as after an aborted Kafka transaction.
 
-Topics exist and this process is elected. `take_over` ends a predecessor's transaction, so the topics'
-read_committed ends are final; then state, offset, control topic and each partition's last record are
-read and must agree: they were written together. Only when all of them hold nothing it is a first
-start: the end of the log E0, the tables' definitions, the end of the log E1; state at E0 and the
-definitions are committed with a line in every partition. A crash before that commit leaves nothing.
+Topics exist and this process is elected. `take_over` ends a predecessor's transaction, so the
+topics' read_committed ends are final; then state, offset, control topic and each partition's last
+record are read and must agree: they were written together. Only when all of them hold nothing it
+is a first start: the end of the log E0, the tables' definitions, the end of the log E1; state at E0
+and the definitions are committed with a line in every partition. A crash before that commit leaves
+nothing.
 """
 
 import time
@@ -139,8 +140,8 @@ def _verify_pipeline(
         )
     if info.pipeline != settings.pipeline or info.uuid != state.pipeline_uuid:
         raise PipelineMismatch(
-            f"topic {settings.control_topic} belongs to pipeline {info.pipeline} ({info.uuid}), the "
-            f"state to {state.pipeline_uuid}"
+            f"topic {settings.control_topic} belongs to pipeline {info.pipeline} ({info.uuid}), "
+            f"the state to {state.pipeline_uuid}"
         )
     rows = topics[settings.rows_topic]
     if rows.partitions != info.partitions:
@@ -182,8 +183,8 @@ def _verify_offset(settings: Settings, state: State, offset: Committed | None) -
         offset.metadata and offset.metadata != state.metadata()
     ):
         raise PositionMoved(
-            f"group {settings.position_group} has position {offset.offset} ({offset.metadata}), the "
-            f"state record {state.position.to_offset()} ({state.metadata()})"
+            f"group {settings.position_group} has position {offset.offset} ({offset.metadata}), "
+            f"the state record {state.position.to_offset()} ({state.metadata()})"
         )
 
 
@@ -262,9 +263,7 @@ def _begin(
     )
     state = _first_state(info, source, begin, end if moved else None, filters, definitions, own)
     publisher.control([control.encode(info, info.ids())])
-    publisher.control(
-        control_records(info, definitions.schemas.values(), definitions.fold_records)
-    )
+    publisher.control(control_records(info, definitions.schemas.values(), definitions.fold_records))
     line = line_record(info, 1, [0] * info.partitions)
     publisher.send([[record] for record in line], 0)
     crash_point(points.BEFORE_FIRST_COMMIT)
@@ -308,12 +307,9 @@ def _first_state(
     )
 
 
-def line_record(
-    info: PipelineInfo, seq: int, prev: Sequence[int]
-) -> list[tuple[None, bytes]]:
+def line_record(info: PipelineInfo, seq: int, prev: Sequence[int]) -> list[tuple[None, bytes]]:
     """An adoption line's copies, by partition."""
     schema_id = info.ids()["Line"]
     return [
-        (None, frame(schema_id, Line(seq, before, seq, 0, Line.ADOPT).encode()))
-        for before in prev
+        (None, frame(schema_id, Line(seq, before, seq, 0, Line.ADOPT).encode())) for before in prev
     ]

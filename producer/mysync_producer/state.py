@@ -38,7 +38,9 @@ class Learning(_Record):
     pos: int
     gtids: str | None = None
 
-    def passed(self, server: Server, boundary: BinlogPosition, gtids: GtidSet | MariadbGtidSet | None) -> bool:
+    def passed(
+        self, server: Server, boundary: BinlogPosition, gtids: GtidSet | MariadbGtidSet | None
+    ) -> bool:
         """Whether a stream of `server` that stands at `boundary`, having `gtids`, is past it."""
         here = BinlogPosition(self.file, self.pos)
         if server == self.server and boundary.base == here.base:

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from sqlglot.dialects.mysql import MySQL
 from sqlglot.errors import TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from mysync_producer.events import QueryEvent
 from mysync_producer.filters import Filters
@@ -48,25 +48,28 @@ _PLAIN = {
     b"ROLLBACK": Statement(Kind.ROLLBACK),
 }
 
-_HARMLESS_VERBS = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_HARMLESS_VERBS = _words(
     # Maintenance
     "ANALYZE CHECK CHECKSUM OPTIMIZE REPAIR FLUSH RESET CACHE KILL PURGE BINLOG SHUTDOWN "
     "INSTALL UNINSTALL HELP SHOW "
     # Accounts
-    "GRANT REVOKE".split()
+    "GRANT REVOKE"
 )
 # Second words after CREATE, ALTER, DROP, RENAME that name nothing of a replicated database.
-_HARMLESS_OBJECTS = frozenset(
-    "USER ROLE SERVER TABLESPACE UNDO LOGFILE RESOURCE INSTANCE SPATIAL_REFERENCE".split()
+_HARMLESS_OBJECTS = _words(
+    "USER ROLE SERVER TABLESPACE UNDO LOGFILE RESOURCE INSTANCE SPATIAL_REFERENCE"
 )
 
 # These change rows, and are logged as statements only when the format isn't ROW.
-_WRITING_VERBS = frozenset("INSERT REPLACE UPDATE DELETE LOAD CALL SELECT DO WITH".split())
+_WRITING_VERBS = _words("INSERT REPLACE UPDATE DELETE LOAD CALL SELECT DO WITH")
 
 # What may follow ALTER DATABASE without a name.
-_DATABASE_OPTIONS = frozenset(
-    "DEFAULT CHARACTER CHARSET COLLATE COMMENT ENCRYPTION READ UPGRADE".split()
-)
+_DATABASE_OPTIONS = _words("DEFAULT CHARACTER CHARSET COLLATE COMMENT ENCRYPTION READ UPGRADE")
 
 _SQL_MODE_ANSI_QUOTES = 0x4
 _SQL_MODE_NO_BACKSLASH_ESCAPES = 0x100000
@@ -77,7 +80,7 @@ _LATIN1 = frozenset({5, 8, 15, 31, 47, 48, 49, 94})
 
 
 def classify(query: QueryEvent, filters: Filters) -> Statement:
-    """The meaning of a QUERY (or EXECUTE_LOAD_QUERY) event for the tables that `filters` include."""
+    """What a QUERY (or EXECUTE_LOAD_QUERY) event means for the tables that `filters` include."""
     plain = _PLAIN.get(query.sql)
     if plain is not None:
         return plain
@@ -231,8 +234,9 @@ class _Words:
             return True
         if token.token_type in (TokenType.STRING, TokenType.NUMBER):
             return False
-        return bool(token.text) and (token.text[0].isalnum() or token.text[0] in "_$" or
-                                     ord(token.text[0]) > 127)
+        return bool(token.text) and (
+            token.text[0].isalnum() or token.text[0] in "_$" or ord(token.text[0]) > 127
+        )
 
     def skip_exists(self, at: int) -> int:
         if self.upper(at) == "IF":
@@ -305,8 +309,8 @@ class _Tokens(MySQL.Tokenizer):
 
 
 class _Ansi(_Tokens):
-    QUOTES: ClassVar[list[str]] = ["'"]
-    IDENTIFIERS: ClassVar[list[str]] = ["`", '"']
+    QUOTES: ClassVar[list[str | tuple[str, str]]] = ["'"]
+    IDENTIFIERS: ClassVar[list[str | tuple[str, str]]] = ["`", '"']
 
 
 class _Plain(_Tokens):
@@ -355,8 +359,9 @@ def unwrap_comments(text: str, *, ansi: bool = False, plain: bool = False) -> st
     while at < len(text):
         char = text[at]
         if char in "'\"`":
-            end = _end_of_quoted(text, at, backslash=not plain and char != "`" and
-                                 not (ansi and char == '"'))
+            end = _end_of_quoted(
+                text, at, backslash=not plain and char != "`" and not (ansi and char == '"')
+            )
             out.append(text[at:end])
             at = end
         elif text.startswith(("/*!", "/*M!"), at):

@@ -3,10 +3,11 @@
 One socket read fills a buffer; frames are cut out of it. `pending` therefore knows all three places
 in which something may be queued: this buffer, TLS's, and the kernel's.
 
-Checksums have one rule: the format description carries one always; every other event, real or made
-up, follows the last format description; before the first one, what was asked of the server. Each is
-verified. A frame that can't be what it claims to be raises `CorruptEvent`; a connection that ends or
-falls silent raises `ConnectionLost`; the server's own refusals become the error that they mean.
+Checksums have one rule: the format description carries one always; every other event, real or
+made up, follows the last format description; before the first one, what was asked of the server.
+Each is verified. A frame that can't be what it claims to be raises `CorruptEvent`; a connection
+that ends or falls silent raises `ConnectionLost`; the server's own refusals become the error that
+they mean.
 """
 
 import select
@@ -233,7 +234,12 @@ def _crc_fits(data: bytes, start: int, end: int) -> bool:
     return zlib.crc32(view[start : end - 4]) == int.from_bytes(view[end - 4 : end], "little")
 
 
-_SAME_REPLICA = ("same server_uuid", "same server_id", "same server-id", "same server_uuid/server_id")
+_SAME_REPLICA = (
+    "same server_uuid",
+    "same server_id",
+    "same server-id",
+    "same server_uuid/server_id",
+)
 _PURGED = (
     "purged",
     "could not find first log file",

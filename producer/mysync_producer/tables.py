@@ -1,8 +1,8 @@
 """What is known of the tables, and the column plans made from it.
 
 A TABLE_MAP is parsed once per distinct body; a table that isn't replicated is told from its head
-and never parsed at all. Knowledge comes from the control topic, not from the server, and changes only
-at a line: then `learn` replaces it and the plans made so far are forgotten.
+and never parsed at all. Knowledge comes from the control topic, not from the server, and changes
+only at a line: then `learn` replaces it and the plans made so far are forgotten.
 """
 
 from collections.abc import Iterable, Mapping
@@ -38,9 +38,7 @@ class Table:
 
     def __init__(self, plan: TablePlan, db: str, table: str) -> None:
         self.plan = plan
-        self._counters = {
-            ord(op): metrics.ROWS.labels(db, table, op).inc for op in ("c", "u", "d")
-        }
+        self._counters = {ord(op): metrics.ROWS.labels(db, table, op).inc for op in ("c", "u", "d")}
 
     def count(self, operation: int, rows: int) -> None:
         """`rows` more were sent; `operation` is the ord of c, u or d."""
@@ -86,7 +84,7 @@ class Tables:
         schema = self.schemas.get(TableId(db, name))
         if schema is None:
             raise UnknownTable(
-                f"rows of {db}.{name}, which is replicated, but whose definition was never recorded",
+                f"rows of {db}.{name}, a replicated table whose definition was never recorded",
                 where=where,
             )
         if not table_map.names:

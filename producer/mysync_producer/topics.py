@@ -1,4 +1,4 @@
-"""The pipeline's topics at a start: there, or created, or in a state that must not be gone on from."""
+"""The pipeline's topics at a start: there, or created, or in a state that forbids to go on."""
 
 from confluent_kafka.admin import AdminClient
 

@@ -6,9 +6,9 @@ before it and the number of its rows (of replicated tables) that were taken; tho
 they stand in the log, so that a reader who comes again counts the same.
 
 Rows that the source takes back (ROLLBACK at the end, ROLLBACK TO a savepoint, a file that ends
-inside the transaction) are known only after they were read. Then `RowsTakenBack` is raised and their
-place is remembered in `TakenBack`; whoever reads on from the last commit leaves them out. If a part
-of them is committed already, `TransactionTorn` is raised: that can't be mended.
+inside the transaction) are known only after they were read. Then `RowsTakenBack` is raised and
+their place is remembered in `TakenBack`; whoever reads on from the last commit leaves them out. If
+a part of them is committed already, `TransactionTorn` is raised: that can't be mended.
 """
 
 from collections.abc import Iterator

@@ -1,0 +1,48 @@
+"""Events that are known and not carried: why, and what to do about it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from mysync_producer.events import EventType
+
+__all__ = ["UNSUPPORTED", "UNSUPPORTED_ROWS"]
+
+_ANEW: Final = "in every session, then begin the pipeline anew under another name."
+_MARIADB_COMPRESSED: Final = (
+    "a compressed event",
+    f"Set log_bin_compress=OFF on the source, {_ANEW}",
+)
+
+UNSUPPORTED: Final[Mapping[int, tuple[str, str]]] = {
+    EventType.XA_PREPARE: (
+        "an XA transaction",
+        f"Don't use XA transactions on the source {_ANEW}",
+    ),
+    EventType.TRANSACTION_PAYLOAD: (
+        "a compressed transaction",
+        f"Set binlog_transaction_compression=OFF on the source, {_ANEW}",
+    ),
+    EventType.PARTIAL_UPDATE_ROWS: (
+        "a partial JSON update",
+        f"Set binlog_row_value_options='' on the source, {_ANEW}",
+    ),
+    EventType.MARIADB_QUERY_COMPRESSED: _MARIADB_COMPRESSED,
+    EventType.MARIADB_WRITE_ROWS_COMPRESSED_V1: _MARIADB_COMPRESSED,
+    EventType.MARIADB_UPDATE_ROWS_COMPRESSED_V1: _MARIADB_COMPRESSED,
+    EventType.MARIADB_DELETE_ROWS_COMPRESSED_V1: _MARIADB_COMPRESSED,
+    EventType.MARIADB_WRITE_ROWS_COMPRESSED: _MARIADB_COMPRESSED,
+    EventType.MARIADB_UPDATE_ROWS_COMPRESSED: _MARIADB_COMPRESSED,
+    EventType.MARIADB_DELETE_ROWS_COMPRESSED: _MARIADB_COMPRESSED,
+}
+"""(what it is, how to go on) by event type."""
+
+UNSUPPORTED_ROWS: Final[Mapping[int, int]] = {
+    EventType.PARTIAL_UPDATE_ROWS: 2,
+    EventType.MARIADB_WRITE_ROWS_COMPRESSED_V1: 1,
+    EventType.MARIADB_UPDATE_ROWS_COMPRESSED_V1: 1,
+    EventType.MARIADB_DELETE_ROWS_COMPRESSED_V1: 1,
+    EventType.MARIADB_WRITE_ROWS_COMPRESSED: 2,
+    EventType.MARIADB_UPDATE_ROWS_COMPRESSED: 2,
+    EventType.MARIADB_DELETE_ROWS_COMPRESSED: 2,
+}
+"""Those of them that name a table, with the version of their header."""
