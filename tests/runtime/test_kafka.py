@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from mysync_lab.kafka import KafkaServer
+from mysync_lab.lab import Lab
 from mysync_runtime import kafka as rk
 from mysync_runtime.errors import (
     ConfigError,
@@ -262,6 +264,9 @@ def test_a_topic_made_again_has_another_id(
     settings: Settings, admin: AdminClient, topics: dict[str, rk.TopicInfo]
 ) -> None:
     admin.delete_topics([settings.rows_topic])[settings.rows_topic].result()
+    deadline = time.monotonic() + 30
+    while rk.describe_topics(admin, [settings.rows_topic]):
+        assert time.monotonic() < deadline
     again = rk.ensure_topics(admin, rk.topic_specs(settings), Stop())
     assert again[settings.rows_topic].topic_id != topics[settings.rows_topic].topic_id
     assert again[settings.state_topic] == topics[settings.state_topic]
@@ -375,3 +380,42 @@ def test_what_is_fetched_ahead_is_bounded_however_well_rows_compress(
         check=True,
     )
     assert int(reader.stdout) < 40, "MB, of 100 MB in the topic"
+
+
+# -- credentials
+
+PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
+SASL = (
+    "listener.security.protocol.map=CLIENT:PLAINTEXT,PROXIED:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.name.proxied.sasl.enabled.mechanisms=PLAIN",
+    f"listener.name.proxied.plain.sasl.jaas.config={PLAIN} required user_mysync='s3cret';",
+)
+
+
+def test_a_wrong_password_is_told_apart_from_silence(private_lab: Lab) -> None:
+    private_lab.add("sasl", "kafka")
+    broker = private_lab.kafka("sasl")
+    address = f"{broker.host}:{broker.proxied_listen_port}"
+    advertised = f"advertised.listeners=CLIENT://{broker.bootstrap},PROXIED://{address}"
+    private_lab.add("sasl", "kafka", [*SASL, advertised])
+    private_lab.up("sasl")
+
+    def connect(password: str) -> AdminClient:
+        settings = Settings.model_validate(
+            {
+                "pipeline": "x",
+                "kafka": {
+                    "bootstrap_servers": address,
+                    "security_protocol": "sasl_plaintext",
+                    "sasl_mechanism": "PLAIN",
+                    "sasl_username": "mysync",
+                    "sasl_password": password,
+                },
+            }
+        )
+        return rk.connect_at_start(settings.kafka, Stop(), seconds=20)
+
+    connect("s3cret")
+    with pytest.raises(CredentialsError, match=r"[Aa]uthentication failed") as caught:
+        connect("wrong")
+    assert "wrong" not in str(caught.value)

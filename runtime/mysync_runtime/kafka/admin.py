@@ -31,11 +31,11 @@ def connect_at_start(
     Raises Unreachable after `seconds`, CredentialsError as soon as a broker refuses us: librdkafka
     itself retries a wrong password silently and for ever.
     """
-    refused: list[KafkaError] = []
+    heard: dict[bool, KafkaError] = {}
 
     def on_error(error: KafkaError) -> None:
-        if error.code() in REFUSED:
-            refused.append(error)
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:
+            heard[error.code() in REFUSED] = error
 
     servers = ",".join(kafka.bootstrap_servers)
     try:
@@ -50,7 +50,9 @@ def connect_at_start(
             admin.list_topics(timeout=2.0)
         except KafkaException as error:
             admin.poll(0)
-            raise error_of(refused[-1] if refused else error, "talk to Kafka", servers) from error
+            # What the callback heard says why; the call itself only that there was no answer.
+            why = heard.get(True) or heard.get(False) or error
+            raise error_of(why, "talk to Kafka", servers) from error
 
     reach(ask, stop, what=f"Kafka ({servers})", seconds=seconds)
     return admin
