@@ -6,9 +6,10 @@ entries point to; counts, sizes and offsets are 2 bytes wide ("small") or 4 ("la
 format: MySQL's internals documentation of `json_binary.h`; the text is that of `Json_wrapper`, as
 `SELECT json_column` gives it. All integers are little-endian.
 
-Text can't carry everything a document can hold: unsigned integers below 2⁶³, DECIMAL, temporal and
-opaque values come back from it as something else. `to_text` says whether it was exact; what wasn't
-travels as the binary document itself.
+Text can't carry everything a document can hold. The server reads an integer below 2³² as INTEGER,
+from there on as UNSIGNED INTEGER, so that others lose their type; DECIMAL, temporal and opaque
+values become numbers and strings. `to_text` says whether it was exact; what wasn't travels as the
+binary document itself.
 
 The reader trusts nothing: whatever points outside the document is a `JsonError`. The writer makes
 what the server would have written itself: keys ordered by length, then bytes; the small format
@@ -22,10 +23,12 @@ from math import isfinite
 from struct import Struct
 from typing import NoReturn
 
+from mysync_schemas.errors import JsonError
+
 __all__ = ["MAX_DEPTH", "JsonError", "from_text", "to_text", "validate"]
 
 MAX_DEPTH = 100
-"""Levels of containers and their scalars that the server accepts (JSON_DOCUMENT_MAX_DEPTH)."""
+"""Levels of containers that the server accepts (JSON_DOCUMENT_MAX_DEPTH)."""
 
 SMALL_OBJECT, LARGE_OBJECT, SMALL_ARRAY, LARGE_ARRAY = 0x00, 0x01, 0x02, 0x03
 LITERAL, INT16, UINT16, INT32, UINT32, INT64, UINT64 = 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0A
@@ -49,10 +52,6 @@ _ESCAPES = {code: f"\\u{code:04x}" for code in range(0x20)} | {
     0x22: '\\"',
     0x5C: "\\\\",
 }
-
-
-class JsonError(ValueError):
-    """Not a JSON document: corrupt binary, or a text that MySQL would not accept."""
 
 
 def to_text(data: bytes) -> tuple[str, bool]:
@@ -83,7 +82,7 @@ def validate(data: bytes) -> None:
 def from_text(text: str) -> bytes:
     """The binary document that the server would store for a JSON text.
 
-    Integers from -2⁶³ to 2⁶³-1 become INTEGER, up to 2⁶⁴-1 UNSIGNED INTEGER, other numbers DOUBLE
+    Integers from -2⁶³ to 2³²-1 become INTEGER, up to 2⁶⁴-1 UNSIGNED INTEGER, other numbers DOUBLE
     (correctly rounded). Of equal keys the last one stays.
 
     Raises:
@@ -156,7 +155,7 @@ class _Reader:
         if kind == DOUBLE:
             return double_text(_DOUBLE.unpack_from(self.data, pos)[0])
         number: int = _NUMBERS[kind].unpack_from(self.data, pos)[0]
-        if kind in _UNSIGNED and number < 1 << 63:
+        if (kind in _UNSIGNED) != (number >= 1 << 32):
             self.exact = False
         return str(number)
 
@@ -256,8 +255,9 @@ def quote(text: str) -> str:
 def double_text(number: float) -> str:
     """A DOUBLE as the server prints it in JSON: the shortest digits that give it back (my_gcvt).
 
-    Fixed notation from 10⁻¹⁵ to below 10¹⁵, an exponent without sign or padding elsewhere; always
-    recognisable as no integer. Not finite: JsonError (the server can't store it either).
+    Fixed notation from 10⁻¹⁵ to below 10¹⁵ and for whatever has a fraction, elsewhere an exponent
+    without sign or padding; always recognisable as no integer. Not finite: JsonError (the server
+    can't store it either).
     """
     if not isfinite(number):
         raise JsonError(f"corrupt binary JSON: {number} is no number of JSON")
@@ -271,7 +271,7 @@ def double_text(number: float) -> str:
     point = len(whole) + int(exponent or 0) - (len(whole + fraction) - len(digits))
     digits = digits.rstrip("0")
     count = len(digits)
-    if -14 <= point <= 15:
+    if -14 <= point <= max(15, count - 1):
         if point <= 0:
             return f"{sign}0.{'0' * -point}{digits}"
         if point < count:
@@ -320,7 +320,7 @@ def decimal_text(data: bytes) -> str:
     precision, scale = data[0], data[1]
     before = precision - scale
     widths = _decimal_groups(before, scale)
-    if not 0 < precision <= 65 or before < 0 or len(data) != 2 + sum(b for _, b in widths):
+    if not 0 < precision <= 90 or before < 0 or len(data) != 2 + sum(b for _, b in widths):
         raise JsonError(f"corrupt binary JSON: DECIMAL({precision},{scale}), {len(data)} bytes")
     negative = not data[2] & 0x80
     packed = bytes(b ^ 0xFF for b in data[2:]) if negative else data[2:]
@@ -366,25 +366,19 @@ _LITERAL_BODY = {None: b"\x00", True: b"\x01", False: b"\x02"}
 
 def _encode(value: object, depth: int) -> tuple[int, bytes]:
     """Type byte and body of a value, outside of any container."""
-    if depth > MAX_DEPTH:
-        raise JsonError(f"JSON text is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, str):
         raw = value.encode()
         return STRING, _varlen(len(raw)) + raw
     if value is None or value is True or value is False:
         return LITERAL, _LITERAL_BODY[value]
     if isinstance(value, int):
-        if -0x8000 <= value <= 0x7FFF:
-            return INT16, _I16.pack(value)
-        if -0x8000_0000 <= value <= 0x7FFF_FFFF:
-            return INT32, _I32.pack(value)
-        if value < 1 << 63:
-            return INT64, _I64.pack(value)
-        return UINT64, _U64.pack(value)
+        return _encode_integer(value)
     if isinstance(value, float):
         if not isfinite(value):
             raise JsonError("JSON text holds a number beyond DOUBLE")
         return DOUBLE, _DOUBLE.pack(value)
+    if depth > MAX_DEPTH:
+        raise JsonError(f"JSON text is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, dict):
         names = sorted((name.encode() for name in value), key=lambda name: (len(name), name))
         if names and len(names[-1]) > 0xFFFF:
@@ -394,6 +388,16 @@ def _encode(value: object, depth: int) -> tuple[int, bytes]:
     if isinstance(value, list):
         return _pack(SMALL_ARRAY, None, [_encode(element, depth + 1) for element in value])
     raise TypeError(f"no JSON value: {type(value).__name__}")
+
+
+def _encode_integer(value: int) -> tuple[int, bytes]:
+    if -0x8000 <= value <= 0x7FFF:
+        return INT16, _I16.pack(value)
+    if -0x8000_0000 <= value <= 0x7FFF_FFFF:
+        return INT32, _I32.pack(value)
+    if value < 1 << 32:
+        return INT64, _I64.pack(value)
+    return UINT64, _U64.pack(value)
 
 
 def _varlen(length: int) -> bytes:

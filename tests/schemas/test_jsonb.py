@@ -84,7 +84,8 @@ def test_what_the_server_refuses_is_refused(text: str) -> None:
     [
         (b"", "null"),
         (bytes.fromhex("060100"), "1"),
-        (bytes.fromhex("0affffffffffffff7f"), str((1 << 63) - 1)),
+        (bytes.fromhex("0affffffff00000000"), str((1 << 32) - 1)),
+        (bytes.fromhex("090000000001000000"), str(1 << 32)),
         (bytes.fromhex("0ff60404028438"), "4.56"),
         (bytes.fromhex("0c02ff41"), '"\ufffdA"'),
     ],
