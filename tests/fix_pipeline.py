@@ -16,6 +16,8 @@ from mysync_lab.schema_copy import copy_databases
 from mysync_lab.server import Server
 from mysync_lab.services import Pipeline, Service, settings
 from mysync_lab.sql import SqlServer
+from mysync_lab.workload.order import Order
+from mysync_lab.workload.writers import Workload, Writers
 
 _numbers = itertools.count(1)
 
@@ -32,22 +34,24 @@ class Replica:
         **sections: Any,
     ) -> None:
         self.db = f"t{os.getpid()}_{next(_numbers)}"
+        self.elsewhere = f"{self.db}_elsewhere"
         self.source = source
         self.target = target
         sections = {"filters": {"include": [f"{self.db}.*"]}} | sections
         self.pipeline = Pipeline(folder, settings(self.db, source, target, kafka, **sections))
-        with source.connect() as connection, connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {self.db}")
 
     @property
     def services(self) -> list[Service]:
         return self.pipeline.services
 
-    def on_source(self, *statements: str) -> None:
-        """Runs statements in the database on the source, each its own transaction."""
-        with self.source.connect(database=self.db) as connection, connection.cursor() as cursor:
+    def on(self, server: SqlServer, *statements: str) -> None:
+        """Runs statements in the database on one of the servers, each its own transaction."""
+        with server.connect(database=self.db) as connection, connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
+
+    def on_source(self, *statements: str) -> None:
+        self.on(self.source, *statements)
 
     def copy_schema(self) -> None:
         """Creates the target's tables; to be called before the first start."""
@@ -55,9 +59,30 @@ class Replica:
             copy_databases(source, target, [self.db])
 
     def create(self, *tables: str) -> None:
-        """Creates tables on both sides."""
+        """Creates the database and these tables on both sides."""
+        with self.source.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {self.db}")
         self.on_source(*tables)
         self.copy_schema()
+
+    def create_order(self, only: Sequence[str] | None = None) -> Order:
+        """Creates the tables in which the order of rows matters, on both sides."""
+        with self.source.connect() as connection:
+            order = Order.on(connection, self.db, only=only)
+            order.create(connection)
+        self.copy_schema()
+        return order
+
+    def create_elsewhere(self) -> Order:
+        """Tables in a database that isn't replicated, for traffic that only moves the binlog."""
+        with self.source.connect() as connection:
+            order = Order.on(connection, self.elsewhere, only=["pk_only", "bulk"])
+            order.create(connection)
+        return order
+
+    def writers(self, workload: Workload, **options: Any) -> Writers:
+        """Threads that write a workload on the source: not started."""
+        return Writers(self.source.connect, workload, **options)
 
     def start(self) -> tuple[Service, Service]:
         """Both services, ready."""
@@ -91,7 +116,8 @@ class Replica:
         for server in (self.source, self.target):
             if server.running:
                 with server.connect() as connection, connection.cursor() as cursor:
-                    cursor.execute(f"DROP DATABASE IF EXISTS {self.db}")
+                    for db in (self.db, self.elsewhere):
+                        cursor.execute(f"DROP DATABASE IF EXISTS {db}")
         if kafka is not None and kafka.running:
             admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
             for future in admin.delete_topics(self.pipeline.topics).values():
