@@ -18,7 +18,8 @@ from mysync_consumer.rowread import Row
 from mysync_consumer.session import Session, ShapeCheck
 
 STATEMENT_BYTES = 8 << 20
-"""Image bytes of one BINLOG statement, unless max_allowed_packet allows less or one row is larger."""
+"""Image bytes of one BINLOG statement, unless max_allowed_packet allows less or one row is
+larger."""
 
 EVENT_BYTES = 256 << 10
 """Image bytes that are collected before they become (part of) a rows event."""

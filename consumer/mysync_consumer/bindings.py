@@ -2,21 +2,19 @@
 
 A process reads each target table's definition once (`Bindings`); each claim makes the layout of the
 row images from it for itself (`Layouts`: a layout is not to be shared by threads). A definition is
-read again after its shape check has failed; layouts are made again when the control topic knows more
-of any table.
-"""
+read again after its shape check has failed; layouts are made again when the control topic knows
+more of any table."""
 
 import threading
 from collections.abc import Callable
-
-from mysync_runtime.settings import RenameSettings
-from mysync_schemas.table import TableId, TableSchema
 
 from mysync_consumer import foreignkeys, target
 from mysync_consumer.control import Control
 from mysync_consumer.rowimage import ImagePlan
 from mysync_consumer.rowread import Row, TableReader
 from mysync_consumer.session import Session, ShapeCheck
+from mysync_runtime.settings import RenameSettings
+from mysync_schemas.table import TableId, TableSchema
 
 
 class Binding:

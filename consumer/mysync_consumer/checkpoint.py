@@ -2,8 +2,8 @@
 
 The row is advanced by a **compare-and-set** that is the first statement of every apply transaction:
 it matches only while nobody else claimed the partition (epoch), nothing was committed that this
-worker doesn't know of (next_offset), and no instruction is unread (control_version). Everything else
-that keeps two workers apart only shortens their overlap; this keeps them correct.
+worker doesn't know of (next_offset), and no instruction is unread (control_version). Everything
+else that keeps two workers apart only shortens their overlap; this keeps them correct.
 
 A commit whose answer is lost leaves the row either old or new, and the rows with it: whoever reads
 `next_offset` again knows which.
@@ -25,10 +25,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Progress:
     """How far a partition is applied.
 
-    `next_offset`: Kafka offset of the first record not applied. `last_seq`: seq of the record before
-    it. `frontier`: every record of the partition with seq <= frontier is applied or deliberately
-    skipped. `file`, `pos`, `gtid`, `source_us` (µs since 1970, 0 = unknown): of the last record.
-    """
+    `next_offset`: Kafka offset of the first record not applied. `last_seq`: seq of the record
+    before it. `frontier`: every record of the partition with seq <= frontier is applied or
+    deliberately skipped. `file`, `pos`, `gtid`, `source_us` (µs since 1970, 0 = unknown): of the
+    last record."""
 
     next_offset: int
     last_seq: int
@@ -54,7 +54,8 @@ class Claimed:
 
 
 def compare_and_set(claimed: Claimed, new: Progress, escape: "Escape") -> str:
-    """The statement that advances the row from what `claimed` says to `new`; it matches one row or none.
+    """The statement that advances the row from what `claimed` says to `new`; it matches one row or
+    none.
 
     SYSDATE, not NOW: row events leave their own timestamp in the session.
     """
@@ -138,7 +139,8 @@ def read(connection: Connection, pipeline: str, partition: int) -> Stored | None
 
 
 def take(connection: Connection, pipeline: str, partition: int, owner: str) -> Claimed:
-    """Claims the row: epoch + 1 and its content, in one transaction. Nobody else can advance it now.
+    """Claims the row: epoch + 1 and its content, in one transaction. Nobody else can advance it
+    now.
 
     Raises ClaimLost when the row doesn't exist (the target lost it, or is another server).
     """

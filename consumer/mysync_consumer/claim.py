@@ -6,9 +6,8 @@
 3. In one transaction: epoch + 1, owner, and what the row says. From here on no other worker can
    commit to this partition, whatever it believes.
 
-A crash after any of these leaves nothing that the next claim doesn't do again. Steps 1 and 2 shorten
-the overlap of two workers; only step 3 and the compare-and-set keep them apart.
-"""
+A crash after any of these leaves nothing that the next claim doesn't do again. Steps 1 and 2
+shorten the overlap of two workers; only step 3 and the compare-and-set keep them apart."""
 
 from collections.abc import Callable
 

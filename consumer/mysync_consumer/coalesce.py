@@ -6,8 +6,8 @@ in an order that has the same effect. Two ways to keep a table's events:
 *In order.* Nothing is left out; the events stay in the stream's order among all tables kept so
 (foreign keys, secondary unique keys and keyless tables see each other's order).
 
-*Coalesced.* Events are folded per key over a **run**, found by the event's key hash. Net effect:
-an insert, an update from the first old image to the last new one, a delete, or nothing. Within a run
+*Coalesced.* Events are folded per key over a **run**, found by the event's key hash. Net effect: an
+insert, an update from the first old image to the last new one, a delete, or nothing. Within a run
 deletes go first, then updates, then inserts. A run ends where folding could be wrong:
 
 - an update that changes the key (it is written by itself, in its place);
@@ -15,8 +15,8 @@ deletes go first, then updates, then inserts. A run ends where folding could be 
 - an event that can't follow the one before it (an insert of a row that is there, an update of one
   that isn't): both are written in order, so that a strict target refuses exactly what it should.
 
-Tables kept in different lists don't see each other, so the lists may be written one after the other.
-"""
+Tables kept in different lists don't see each other, so the lists may be written one after the
+other."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -118,7 +118,8 @@ class _Run(Generic[TableT, EventT]):
 
 
 class Plan(Generic[TableT, EventT]):
-    """What one target transaction writes. `coalesce=False` keeps every event, in order per table."""
+    """What one target transaction writes. `coalesce=False` keeps every event, in order per
+    table."""
 
     def __init__(self, *, coalesce: bool = True) -> None:
         self.coalesce = coalesce

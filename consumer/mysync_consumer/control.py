@@ -1,7 +1,7 @@
 """The control topic, as every consumer process follows it: from its beginning, in no group.
 
-Its first record is the PipelineInfo; then every table schema before its first use in the rows topic.
-The two topics are seen at different moments, so a schema that isn't known yet is waited for.
+Its first record is the PipelineInfo; then every table schema before its first use in the rows
+topic. The two topics are seen at different moments, so a schema that isn't known yet is waited for.
 """
 
 import threading
@@ -146,7 +146,8 @@ class Control:
 
 
 def check_info(info: records.PipelineInfo, pipeline: str) -> None:
-    """Raises PipelineMismatch when the topics were written by something that we don't understand."""
+    """Raises PipelineMismatch when the topics were written by something that we don't
+    understand."""
     problems = []
     if info.pipeline != pipeline:
         problems.append(f"they belong to pipeline {info.pipeline!r}")

@@ -1,9 +1,9 @@
 """Which tables foreign keys join, and whether one of those keys writes rows by itself.
 
-Tables that are joined are kept in one order. Where a key cascades (CASCADE, SET NULL, SET DEFAULT) and
-the source doesn't log what the cascade did, the target must cascade too: its checks stay on exactly
-for the events that had them on. Everywhere else checks are off: what the source accepted is right.
-"""
+Tables that are joined are kept in one order. Where a key cascades (CASCADE, SET NULL, SET DEFAULT)
+and the source doesn't log what the cascade did, the target must cascade too: its checks stay on
+exactly for the events that had them on. Everywhere else checks are off: what the source accepted is
+right."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

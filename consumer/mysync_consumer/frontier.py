@@ -2,13 +2,12 @@
 
 A partition's frontier is the largest s such that each of its records with seq <= s is applied or
 deliberately skipped, committed on the target. Frontiers of partitions in this process are published
-here right after the COMMIT that made them true; those of other processes are read from the checkpoint
-table every 20 ms while somebody waits.
+here right after the COMMIT that made them true; those of other processes are read from the
+checkpoint table every 20 ms while somebody waits.
 
 A frontier is only as true as the server that committed it: one that another server told (the target
-failed over and may have lost a tail) is not believed, and a newer claim's replaces an older one's even
-when it is lower (the target crashed and lost what it had confirmed).
-"""
+failed over and may have lost a tail) is not believed, and a newer claim's replaces an older one's
+even when it is lower (the target crashed and lost what it had confirmed)."""
 
 import threading
 import time

@@ -1,8 +1,8 @@
 """Instructions: what all workers of a pipeline must know before they commit again.
 
-Writing one locks all checkpoint rows, so no commit is under way; takes M, the greatest frontier; and
-raises `control_version` in every row. A worker's next compare-and-set then doesn't match: it reads
-what is new and obeys. No worker can have passed M unknowing.
+Writing one locks all checkpoint rows, so no commit is under way; takes M, the greatest frontier;
+and raises `control_version` in every row. A worker's next compare-and-set then doesn't match: it
+reads what is new and obeys. No worker can have passed M unknowing.
 
 `stop` is the only action here: a divergence was found, every process ends. Each process obeys those
 written since it started: a restart after a stop tries again.
@@ -39,7 +39,8 @@ def write(
     detail: Mapping[str, object],
     author: str,
 ) -> Instruction:
-    """Writes an instruction, as the module says. Raises ClaimLost when checkpoint rows are missing."""
+    """Writes an instruction, as the module says. Raises ClaimLost when checkpoint rows are
+    missing."""
     connection.begin()
     try:
         with connection.cursor() as cursor:

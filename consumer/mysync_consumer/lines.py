@@ -1,10 +1,9 @@
 """Lines: markers in every partition that open when everything before them is applied.
 
-The N copies of a line share one seq. A worker that meets its copy has committed everything before it
-and published a frontier of seq - 1; it goes on when all N frontiers are there and the line's action is
-done. The actions known here need nothing but that, so they open by themselves, and a crash while
-waiting only means to wait again: frontiers don't go back.
-"""
+The N copies of a line share one seq. A worker that meets its copy has committed everything before
+it and published a frontier of seq - 1; it goes on when all N frontiers are there and the line's
+action is done. The actions known here need nothing but that, so they open by themselves, and a
+crash while waiting only means to wait again: frontiers don't go back."""
 
 from mysync_consumer.errors import UnsupportedRecord
 from mysync_runtime import crash

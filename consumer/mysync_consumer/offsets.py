@@ -1,9 +1,8 @@
 """The consumer group's offsets: a proof of membership for claims, information for lag tools.
 
 Synchronous commits from several threads can hang in librdkafka 2.16 (observed: two at once never
-return), so the poller's thread sends every commit asynchronously, one at a time, and workers wait for
-the answer.
-"""
+return), so the poller's thread sends every commit asynchronously, one at a time, and workers wait
+for the answer."""
 
 import threading
 import time

@@ -1,8 +1,7 @@
 """The owner of the control partition: one process of the pipeline.
 
-It claims the checkpoint's row -1 as workers claim theirs, and so is known and fenced alike. What it is
-for, executing what lines ask for, this release doesn't do yet.
-"""
+It claims the checkpoint's row -1 as workers claim theirs, and so is known and fenced alike. What it
+is for, executing what lines ask for, this release doesn't do yet."""
 
 import threading
 

@@ -1,8 +1,7 @@
 """Rows that came in parts: joined again, holding one row at a time.
 
-The checkpoint doesn't move while a row is incomplete, so a crash in the middle of one reads its parts
-again from the first.
-"""
+The checkpoint doesn't move while a row is incomplete, so a crash in the middle of one reads its
+parts again from the first."""
 
 from mysync_runtime import crash
 from mysync_runtime.errors import LogHole
@@ -28,8 +27,8 @@ class Parts:
     def add(self, part: Part, where: str) -> bytes | None:
         """The whole row's framed value with its last part, else None.
 
-        Raises LogHole when the part isn't the next of its row: parts are consecutive in a partition.
-        """
+        Raises LogHole when the part isn't the next of its row: parts are consecutive in a
+        partition."""
         if part.index != len(self._pieces) or (
             self._pieces and (part.row_id != self._row_id or part.count != self._count)
         ):

@@ -1,10 +1,10 @@
-"""The consumer's side towards Kafka: one member of the group, records handed to the workers' queues.
+"""The consumer's side towards Kafka: one member of the group, records handed to the workers'
+queues.
 
-Cooperative: a rebalance takes away only what moves, and those workers have until a deadline to finish.
-An assigned partition is paused until its worker has claimed it and says where to begin; the group's
-own offsets are written for lag tools and never read. All of Kafka happens in the thread that calls
-`step`, except `commit_offset`.
-"""
+Cooperative: a rebalance takes away only what moves, and those workers have until a deadline to
+finish. An assigned partition is paused until its worker has claimed it and says where to begin; the
+group's own offsets are written for lag tools and never read. All of Kafka happens in the thread
+that calls `step`, except `commit_offset`."""
 
 import threading
 import time

@@ -135,8 +135,8 @@ def adopt(connection: Connection, settings: Settings, info: PipelineInfo) -> Non
     }
     if kept["group"] != mine["group"]:
         raise GroupConflict(
-            f"the consumer group {kept['group']} writes pipeline {settings.pipeline} to this target,"
-            f" this one is {mine['group']}"
+            f"the consumer group {kept['group']} writes pipeline {settings.pipeline} to this"
+            f" target, this one is {mine['group']}"
         )
     where = f"pipeline {settings.pipeline} on {settings.target.address}"
     if kept["uuid"] != mine["uuid"] or kept["topic_id_rows"] != mine["topic_id_rows"]:

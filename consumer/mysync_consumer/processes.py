@@ -1,9 +1,8 @@
 """Several consumer processes on one machine: one parent that only starts, signals and waits.
 
-The processes know nothing of each other; the group and the checkpoint table are all they share. When
-one ends in an error, the others are stopped and the parent ends with its exit code: whoever runs us
-decides about a restart.
-"""
+The processes know nothing of each other; the group and the checkpoint table are all they share.
+When one ends in an error, the others are stopped and the parent ends with its exit code: whoever
+runs us decides about a restart."""
 
 import os
 import signal

@@ -1,9 +1,8 @@
 """The bounded queue between the poller and one partition's worker.
 
-Bounded in bytes, not by blocking: the poller pauses the partition at the upper mark and resumes it at
-the lower one, so there is always room for one more record of any size, and a slow partition doesn't
-hold up the others.
-"""
+Bounded in bytes, not by blocking: the poller pauses the partition at the upper mark and resumes it
+at the lower one, so there is always room for one more record of any size, and a slow partition
+doesn't hold up the others."""
 
 import threading
 from collections import deque
@@ -62,7 +61,8 @@ class Queue:
             self._ready.notify()
 
     def take(self, max_records: int, max_bytes: int, timeout: float) -> list[Record]:
-        """What is queued, at once, up to the caps but at least one record; [] after `timeout` seconds.
+        """What is queued, at once, up to the caps but at least one record; [] after `timeout`
+        seconds.
 
         Raises what `fail` was given, once the queue is empty.
         """

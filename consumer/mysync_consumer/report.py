@@ -1,8 +1,8 @@
-"""What a person needs to mend a divergence: the event, its old and new image, what the target holds.
+"""What a person needs to mend a divergence: the event, its old and new image, what the target
+holds.
 
-Kept as JSON in `mysync.errors`; one line of it goes to the log and into the instruction that stops the
-other processes.
-"""
+Kept as JSON in `mysync.errors`; one line of it goes to the log and into the instruction that stops
+the other processes."""
 
 import json
 from contextlib import suppress

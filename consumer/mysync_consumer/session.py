@@ -1,9 +1,9 @@
 """One connection to the target that applies row events: its set-up, and one transaction.
 
 A transaction is one packet `BEGIN; <compare-and-set>; <shape checks>; BINLOG '…'`, then whatever
-BINLOG statements the packet had no room for, then COMMIT. BINLOG stands last in its packet: it drops
-the flag that says that more results follow. The compare-and-set is judged first: where it matched no
-row, the answers after it mean nothing.
+BINLOG statements the packet had no room for, then COMMIT. BINLOG stands last in its packet: it
+drops the flag that says that more results follow. The compare-and-set is judged first: where it
+matched no row, the answers after it mean nothing.
 
 A shape check is a `SELECT … LIMIT 0` of a table that is written: its result's columns are what they
 were when the images' layout was made, and the metadata lock it takes keeps them so until the end of
@@ -73,7 +73,8 @@ class ShapeChanged(Exception):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ShapeCheck:
-    """`select` is a `SELECT … LIMIT 0` without parameters, `shape` what its result must look like."""
+    """`select` is a `SELECT … LIMIT 0` without parameters, `shape` what its result must look
+    like."""
 
     select: bytes
     shape: Shape
@@ -142,8 +143,8 @@ class Session:
 
         Raises ClaimLost when the compare-and-set matched nothing, ShapeChanged, ApplyRefused (a
         permanent error or a warning), TargetBusy (same again) and TargetUnavailable (claim again).
-        In every case the transaction is rolled back or, at TargetUnavailable, its outcome is unknown.
-        """
+        In every case the transaction is rolled back or, at TargetUnavailable, its outcome is
+        unknown."""
         crash.crash_point(BEFORE_BEGIN)
         rest = iter(statements)
         parts = [b"BEGIN", compare_and_set.encode(), *(check.select for check in checks)]
@@ -264,14 +265,16 @@ class Session:
 
 
 def set_up(connection: Connection, apply: ApplySettings) -> Identity:
-    """Sets the session's variables, reads what can change at any time, sends the format description.
+    """Sets the session's variables, reads what can change at any time, sends the format
+    description.
 
     Raises PreflightError when MariaDB is set to hide conflicts or to fire triggers.
     """
     what = flavor(connection)
     connection.query(
         "SET SESSION time_zone = '+00:00', sql_mode = '" + SQL_MODE + "',"
-        f" wait_timeout = {apply.session_wait_timeout}, lock_wait_timeout = {apply.lock_wait_timeout},"
+        f" wait_timeout = {apply.session_wait_timeout},"
+        f" lock_wait_timeout = {apply.lock_wait_timeout},"
         f" innodb_lock_wait_timeout = {apply.lock_wait_timeout},"
         f" net_read_timeout = {NET_TIMEOUT}, net_write_timeout = {NET_TIMEOUT}"
     )
@@ -298,9 +301,11 @@ def set_up(connection: Connection, apply: ApplySettings) -> Identity:
 
 
 def check_mariadb_modes(cursor: Any) -> None:
-    """MariaDB's applier obeys global variables that would hide conflicts: read at each session start."""
+    """MariaDB's applier obeys global variables that would hide conflicts: read at each session
+    start."""
     cursor.execute(
-        "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('slave_exec_mode', 'slave_run_triggers_for_rbr')"
+        "SHOW GLOBAL VARIABLES"
+        " WHERE Variable_name IN ('slave_exec_mode', 'slave_run_triggers_for_rbr')"
     )
     wanted = {"slave_exec_mode": "STRICT", "slave_run_triggers_for_rbr": "NO"}
     failures = [

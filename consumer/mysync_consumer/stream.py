@@ -133,8 +133,8 @@ class Stream:
                 f"the first record that Kafka still has (seq {seq}) isn't the partition's first,"
                 f" it follows seq {prev}",
                 where=where,
-                mend="This target is new and the topic no longer begins at its beginning: rebuild it"
-                " from a copy of the source, under a new pipeline.",
+                mend="This target is new and the topic no longer begins at its beginning:"
+                " rebuild it from a copy of the source, under a new pipeline.",
             )
         raise LogHole(
             f"record seq {seq} follows seq {prev}, but the last one applied is seq {self._chain}",

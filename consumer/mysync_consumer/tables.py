@@ -1,15 +1,15 @@
 """The tables `mysync.*` that the consumer keeps on the target, beside the rows it writes there.
 
-They live on the target because what they say must commit with the rows (`checkpoint`), outlive every
-process (`instruction`, `errors`) or be seen by all of them (`owned_table`, `meta`). Every primary key
-begins with the pipeline, so several pipelines may share a target; only the tables they write may not
-be shared, which `owned_table`'s second key enforces.
+They live on the target because what they say must commit with the rows (`checkpoint`), outlive
+every process (`instruction`, `errors`) or be seen by all of them (`owned_table`, `meta`). Every
+primary key begins with the pipeline, so several pipelines may share a target; only the tables they
+write may not be shared, which `owned_table`'s second key enforces.
 
-The row of partition -1 in `checkpoint` belongs to the control owner: it is claimed and fenced like a
-partition's, and advances nothing.
+The row of partition -1 in `checkpoint` belongs to the control owner: it is claimed and fenced like
+a partition's, and advances nothing.
 
-A crash between two of these statements leaves some tables absent; every start creates what is missing.
-"""
+A crash between two of these statements leaves some tables absent; every start creates what is
+missing."""
 
 from pymysql.cursors import Cursor
 
@@ -34,7 +34,7 @@ DEFINITIONS: dict[str, str] = {
         {_PIPELINE},
         partition_id INT NOT NULL COMMENT '-1: the control owner',
         next_offset BIGINT NOT NULL COMMENT 'first record of the rows topic not yet applied',
-        frontier BIGINT NOT NULL COMMENT 'all records of the partition with seq <= this are applied',
+        frontier BIGINT NOT NULL COMMENT 'all of its records with seq <= this are applied',
         last_seq BIGINT NOT NULL COMMENT 'seq of the last record applied or skipped',
         file VARCHAR(512) NOT NULL DEFAULT '' COMMENT 'source binlog of that record',
         pos BIGINT NOT NULL DEFAULT 0,
@@ -123,7 +123,8 @@ def create(connection: Connection, pipeline: str) -> None:
         for statement in statements(existing(cursor)):
             cursor.execute(statement)
         cursor.execute(
-            f"INSERT IGNORE INTO {DATABASE}.meta (pipeline, name, value) VALUES (%s, 'version', %s)",
+            f"INSERT IGNORE INTO {DATABASE}.meta (pipeline, name, value)"
+            " VALUES (%s, 'version', %s)",
             (pipeline, str(VERSION)),
         )
         cursor.execute(
@@ -145,7 +146,8 @@ def existing(cursor: Cursor) -> set[str]:
 
 
 def statements(present: set[str]) -> list[str]:
-    """What must run so that all tables exist; nothing when they do (no DDL in the target's binlog)."""
+    """What must run so that all tables exist; nothing when they do (no DDL in the target's
+    binlog)."""
     missing = [name for name in DEFINITIONS if name not in present]
     if not missing:
         return []

@@ -1,10 +1,10 @@
-"""One partition's worker: a thread that claims the partition and streams it, again after any failure.
+"""One partition's worker: a thread that claims the partition and streams it, again after any
+failure.
 
 There is one way back from everything that passes (a lost connection, another claim, a deadlock that
 stays, an answer to COMMIT that never came): close the session, wait a little, claim again, and read
-from the checkpoint where the partition stands. What doesn't pass stops every process of the pipeline
-by an instruction, so that none of them retries the same event in turn.
-"""
+from the checkpoint where the partition stands. What doesn't pass stops every process of the
+pipeline by an instruction, so that none of them retries the same event in turn."""
 
 import threading
 from contextlib import suppress
@@ -135,7 +135,8 @@ class Worker:
             session.close()
 
     def _stop_everyone(self, error: DataError) -> None:
-        """Writes the report and the `stop`; if the target can't take them, this process stops alone."""
+        """Writes the report and the `stop`; if the target can't take them, this process stops
+        alone."""
         context = self._context
         settings = context.settings
         with suppress(MysyncError, pymysql.err.Error, OSError):
