@@ -1,12 +1,22 @@
-"""Apache Kafka of the lab: one KRaft node, broker and controller in one process."""
+"""Apache Kafka of the lab: a broker and its KRaft controller, in a process each.
 
+In one process they lose transactions when killed (Kafka 4.3.0): started again, such a broker first
+acts on metadata from before the end of its log, takes the newest topics for deleted ones and drops
+the commit markers still owed to them, whereupon `read_committed` consumers wait for ever. A broker
+with a controller of its own, as in production, first catches up with that.
+"""
+
+import abc
 import base64
 import logging
 import shutil
+import socket
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -69,17 +79,109 @@ def _download(target: Path) -> None:
         write_json(work / "versions.json", {"kafka": KNOWN})
 
 
-class KafkaServer(LocalServer):
-    """A broker with two listeners for clients.
+class _Node(LocalServer):
+    """A Java process of Kafka with its `server.properties`."""
+
+    kind = "kafka"
+    user = ""
+    password = ""
+    heap = "768M"
+
+    @property
+    def _properties(self) -> Path:
+        return self.folder / "server.properties"
+
+    @abc.abstractmethod
+    def _settings(self) -> dict[str, str]:
+        """The content of `server.properties`, without the server's options."""
+
+    @abc.abstractmethod
+    def _cluster(self) -> str:
+        """The cluster's id."""
+
+    def _write_properties(self) -> None:
+        settings = {
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": (
+                "CLIENT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT"
+            ),
+            "log.dirs": str(self.data_dir),
+        } | self._settings()
+        lines = [f"{name}={value}" for name, value in settings.items()]
+        self._properties.write_text("\n".join([*lines, *self.options]) + "\n")
+
+    def _java(self, *arguments: str) -> list[str]:
+        return [java(), "-cp", f"{libraries()}/*", *arguments]
+
+    def _initialize(self) -> None:
+        self._write_properties()
+        command = self._java(
+            *("kafka.tools.StorageTool", "format", "-c", str(self._properties)),
+            f"--cluster-id={self._cluster()}",
+        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise ServerFailed(f"{self.name}: formatting failed:\n{done.stdout}{done.stderr}")
+
+    def _argv(self) -> list[str]:
+        self._write_properties()
+        return self._java(
+            f"-Xmx{self.heap}",
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            "-Dorg.slf4j.simpleLogger.showDateTime=true",
+            "kafka.Kafka",
+            str(self._properties),
+        )
+
+
+class _Controller(_Node):
+    """The KRaft controller of one broker."""
+
+    heap = "256M"
+
+    def __init__(self, folder: Path, name: str, cluster: str) -> None:
+        self._cluster_id = cluster
+        super().__init__(folder, name)
+
+    @property
+    def voters(self) -> str:
+        """`controller.quorum.voters`."""
+        return f"100@{self.bootstrap}"
+
+    def _cluster(self) -> str:
+        return self._cluster_id
+
+    def _settings(self) -> dict[str, str]:
+        return {
+            "process.roles": "controller",
+            "node.id": "100",
+            "controller.quorum.voters": self.voters,
+            "listeners": f"CONTROLLER://{self.bootstrap}",
+            # A killed broker may register again only when its old session is over (9 s by default).
+            "broker.session.timeout.ms": "3000",
+        }
+
+    def _answers(self) -> str | None:
+        try:
+            socket.create_connection((self.host, self.port), timeout=1).close()
+        except OSError:
+            return None
+        return KNOWN
+
+
+class KafkaServer(_Node):
+    """A broker with two listeners for clients. `kill` leaves its controller alive.
 
     `port`: the ordinary one. `proxied_listen_port`: the one that advertises `proxied_port`, where
     nobody listens until a fault proxy to `proxied_listen_port` does. A client that bootstraps from
     `proxied_port` therefore stays behind the proxy.
     """
 
-    kind = "kafka"
-    user = ""
-    password = ""
+    def __init__(self, folder: Path, name: str, options: Sequence[str] | None = None) -> None:
+        super().__init__(folder, name, options)
+        self._controller = _Controller(
+            folder.with_name(f".{name}-controller"), f"{name}'s controller", self._cluster()
+        )
 
     @property
     def proxied_listen_port(self) -> int:
@@ -102,28 +204,39 @@ class KafkaServer(LocalServer):
             "proxied_port": self.proxied_port,
         }
 
+    def launch(self) -> None:
+        if self.pid is None:
+            self._controller.launch()
+        super().launch()
+
+    def stop(self) -> None:
+        # The broker takes its leave of the controller.
+        super().stop()
+        self._controller.stop()
+
+    def remove(self) -> None:
+        super().remove()
+        self._controller.remove()
+
     def _port_roles(self) -> tuple[str, ...]:
-        return ("port", "proxied_listen", "proxied", "controller")
+        return ("port", "proxied_listen", "proxied")
 
-    @property
-    def _properties(self) -> Path:
-        return self.folder / "server.properties"
+    def _first_state(self) -> dict[str, Any]:
+        return {"cluster": base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")}
 
-    def _write_properties(self) -> None:
-        controller = f"{LOOPBACK}:{self._state['ports']['controller']}"
+    def _cluster(self) -> str:
+        return str(self._state["cluster"])
+
+    def _settings(self) -> dict[str, str]:
         proxied = f"{LOOPBACK}:{self.proxied_listen_port}"
-        settings = {
-            "process.roles": "broker,controller",
+        return {
+            "process.roles": "broker",
             "node.id": "1",
-            "controller.quorum.voters": f"1@{controller}",
-            "controller.listener.names": "CONTROLLER",
-            "listeners": f"CLIENT://{self.bootstrap},PROXIED://{proxied},CONTROLLER://{controller}",
+            "controller.quorum.voters": self._controller.voters,
+            "listeners": f"CLIENT://{self.bootstrap},PROXIED://{proxied}",
             "advertised.listeners": f"CLIENT://{self.bootstrap},PROXIED://{self.proxied_bootstrap}",
-            "listener.security.protocol.map": (
-                "CLIENT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT"
-            ),
             "inter.broker.listener.name": "CLIENT",
-            "log.dirs": str(self.data_dir),
+            "broker.heartbeat.interval.ms": "500",
             "auto.create.topics.enable": "false",
             "offsets.topic.replication.factor": "1",
             "offsets.topic.num.partitions": "1",
@@ -133,9 +246,6 @@ class KafkaServer(LocalServer):
             # Tests kill group members and wait for the rebalance.
             "group.initial.rebalance.delay.ms": "0",
             "group.min.session.timeout.ms": "1000",
-            # A killed broker may register again only when its old session is over (9 s by default).
-            "broker.session.timeout.ms": "3000",
-            "broker.heartbeat.interval.ms": "500",
             # Tests of retention and compaction wait for the cleaner, which otherwise first looks
             # after 30 s and then every 5 min.
             "log.initial.task.delay.ms": "500",
@@ -145,37 +255,6 @@ class KafkaServer(LocalServer):
             # A transaction past its time-out is aborted soon after, not up to 10 s later.
             "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
         }
-        lines = [f"{name}={value}" for name, value in settings.items()]
-        self._properties.write_text("\n".join([*lines, *self.options]) + "\n")
-
-    def _java(self, *arguments: str) -> list[str]:
-        return [java(), "-cp", f"{libraries()}/*", *arguments]
-
-    def _initialize(self) -> None:
-        self._write_properties()
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        done = subprocess.run(
-            self._java(
-                *("kafka.tools.StorageTool", "format", "-c", str(self._properties)),
-                f"--cluster-id={cluster}",
-            ),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise ServerFailed(f"{self.name}: formatting failed:\n{done.stdout}{done.stderr}")
-
-    def _argv(self) -> list[str]:
-        self._write_properties()
-        return self._java(
-            "-Xms256M",
-            "-Xmx768M",
-            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-            "-Dorg.slf4j.simpleLogger.showDateTime=true",
-            "kafka.Kafka",
-            str(self._properties),
-        )
 
     def _answers(self) -> str | None:
         try:

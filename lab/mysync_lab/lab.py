@@ -102,7 +102,7 @@ class Lab:
 
     def names(self) -> list[str]:
         """The servers that this folder has, running or not, and those of the environment."""
-        here = {path.parent.name for path in self.folder.glob("*/state.json")}
+        here = {path.parent.name for path in self.folder.glob("[!.]*/state.json")}
         given = {name for name in NAMES if _variable(name) in os.environ}
         return sorted(here | given)
 

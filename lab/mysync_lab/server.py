@@ -172,12 +172,16 @@ class LocalServer(Server):
         return self.pid is not None
 
     def start(self) -> None:
+        self.launch()
+        self._await_answer()
+
+    def launch(self) -> None:
+        """Starts it without waiting for it to answer."""
         with locked(self.folder / "lock"):
             if self.pid is None:
                 if not self.data_dir.exists():
                     self._make_data()
                 self._remember(pid=self._find() or self._spawn())
-            self._await_answer()
 
     def stop(self) -> None:
         with locked(self.folder / "lock"):
