@@ -104,6 +104,13 @@ class RowEventsApplier:
         return None
 
 
+def encodable(change: Change) -> None:
+    """Raises CorruptRecord or UnwritableValue if the change's row can't be encoded."""
+    row = change.row
+    for _ in encode([Step(change.binding, row.op, 0, row, row)], 0):
+        pass
+
+
 def checks_of(changes: Sequence[Change]) -> list[ShapeCheck]:
     """The shape check of each table that is written, once."""
     return list({id(c.binding): c.binding.check for c in changes}.values())

@@ -16,12 +16,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from mysync_consumer import checkpoint, metrics, report
-from mysync_consumer.applier import Change, Refusal
+from mysync_consumer.applier import Change, Refusal, encodable
 from mysync_consumer.bindings import Layouts
 from mysync_consumer.checkpoint import Claimed, Progress
 from mysync_consumer.context import Context
 from mysync_consumer.errors import ApplyRefused, ClaimLost, TargetBusy
 from mysync_consumer.frontier import Frontier
+from mysync_consumer.rowerrors import CorruptRecord, UnwritableValue
 from mysync_consumer.rowread import Row, TableReader
 from mysync_consumer.session import Session, ShapeChanged
 from mysync_consumer.tenure import Tenure
@@ -81,6 +82,9 @@ class Committer:
         """Commits rows and checkpoint; returns when they are. Raises what the module says."""
         try:
             self._attempt(due, new, singly=False)
+        except (CorruptRecord, UnwritableValue) as error:
+            self._locate(error, due)
+            raise
         except ApplyRefused as error:
             if not due:
                 raise
@@ -178,17 +182,32 @@ class Committer:
         if self.claimed.progress != new:
             self.commit([], new)
 
+    def _locate(self, error: CorruptRecord | UnwritableValue, due: list[Due]) -> None:
+        """Finds the row that couldn't be encoded, and gives the error its place and report."""
+        for each in due:
+            binding = self._layouts.binding(each.reader)
+            try:
+                encodable(Change(binding, each.row))
+            except (CorruptRecord, UnwritableValue) as found:
+                found_report = self._report(each, 0, found.what)
+                error.where = report.place(found_report)
+                error.report = found_report  # type: ignore[union-attr]
+                return
+
     def _divergence(self, culprit: Due, error: ApplyRefused) -> Divergence | Drift:
-        binding = self._layouts.binding(culprit.reader)
-        found = report.build(
-            self._session.connection,
-            self.claimed.partition,
-            culprit.offset,
-            culprit.reader,
-            culprit.row,
-            binding,
-            error,
-        )
+        found = self._report(culprit, error.code, error.message)
         if error.code == DEFINITION_OR_GRANT:
             return report.DriftReported(found)
         return report.DivergenceReported(found)
+
+    def _report(self, due: Due, code: int, message: str) -> report.Report:
+        return report.build(
+            self._session.connection,
+            self.claimed.partition,
+            due.offset,
+            due.reader,
+            due.row,
+            self._layouts.binding(due.reader),
+            code,
+            message,
+        )

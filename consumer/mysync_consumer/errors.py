@@ -7,6 +7,7 @@
     │   └── GroupConflict               another consumer group keeps this pipeline's checkpoint
     ├── DataError                   4
     │   ├── ApplyRefused                the target refused an event; becomes a Divergence
+    │   ├── TooLarge                    a row needs a greater max_allowed_packet on the target
     │   ├── StoppedByInstruction        another process found a divergence: all stop
     │   └── UnsupportedRecord           a record that this version can't apply
     └── TransientError              1
@@ -63,6 +64,15 @@ class ApplyRefused(DataError):
         super().__init__(text)
         self.code = code
         self.message = message
+
+
+class TooLarge(DataError):
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(
+            f"a row takes a packet of {size} bytes, the target's max_allowed_packet is {limit}",
+            mend=f"SET GLOBAL max_allowed_packet = {-(-size // 2**20) * 2**20} or more there"
+            " (1 GiB at most), then start again.",
+        )
 
 
 class StoppedByInstruction(DataError):

@@ -21,6 +21,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from mysync_consumer.errors import Revoked
 from mysync_consumer.offsets import Offsets
 from mysync_consumer.queue import Queue
 from mysync_runtime import crash, kafka
@@ -35,6 +36,16 @@ STARTING_POLL_SECONDS = 0.005
 BATCH = 1000
 COMMIT_SECONDS = 5.0
 """How often the group's offsets are written, for lag tools."""
+
+_TOPIC_GONE = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.UNKNOWN_TOPIC_ID,
+        KafkaError.INCONSISTENT_TOPIC_ID,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._UNKNOWN_PARTITION,
+    }
+)
 
 ON_REVOKE = crash.declare(
     "consumer.on_revoke", "partitions are to be given back, workers still work"
@@ -56,7 +67,8 @@ class Flow:
 class Assigned:
     """What the service does when partitions come and go."""
 
-    gained: Callable[[list[int]], None]
+    gained: Callable[[dict[int, int]], None]
+    """Partitions, each with the number of this assignment of it."""
     lost: Callable[[list[int]], None]
     """Returns when no worker works on them any more, or the deadline has passed."""
     control_gained: Callable[[], None]
@@ -65,6 +77,9 @@ class Assigned:
 
 class Poller:
     """A member of the pipeline's consumer group."""
+
+    doubtful = False
+    """Kafka said something that it also says of a topic that is gone: worth a look."""
 
     def __init__(self, settings: Settings, assigned: Assigned) -> None:
         self._topic = settings.rows_topic
@@ -78,16 +93,23 @@ class Poller:
         )
         self._flows: dict[int, Flow] = {}
         self._lock = threading.Lock()
+        self._assignments: dict[int, int] = {}
+        self._count = 0
         self._starting: dict[int, Flow] = {}
         self._applied: dict[int, int] = {}
         self._commit_at = time.monotonic() + COMMIT_SECONDS
 
     # -- for workers --------------------------------------------------------------------------
 
-    def flow(self, partition: int, offset: int) -> Queue:
-        """A new queue of the partition, to be filled from `offset` on; the old one ends."""
+    def flow(self, partition: int, offset: int, assignment: int) -> Queue:
+        """A new queue of the partition, to be filled from `offset` on; the old one ends.
+
+        Raises Revoked when `assignment` isn't the present one: its worker outlived it.
+        """
         queue = Queue(partition, self._queue_bytes)
         with self._lock:
+            if self._assignments.get(partition) != assignment:
+                raise Revoked
             self._starting[partition] = Flow(queue, offset)
         return queue
 
@@ -206,6 +228,7 @@ class Poller:
             if flow is not None and flow.flowing:
                 flow.queue.fail(found)
         elif found.retriable:
+            self.doubtful = self.doubtful or error.code() in _TOPIC_GONE
             get_logger("poller").warning("Kafka", error=str(found))
         else:
             raise found
@@ -236,7 +259,9 @@ class Poller:
         gained = self._rows_of(partitions)
         for number in gained:
             self._flows[number] = Flow(Queue(number, self._queue_bytes), 0)
-        self._assigned.gained(gained)
+            self._count += 1
+            self._assignments[number] = self._count
+        self._assigned.gained({number: self._assignments[number] for number in gained})
         if len(gained) < len(partitions):
             self._assigned.control_gained()
 
@@ -256,6 +281,7 @@ class Poller:
             self._flows.pop(number, None)
         with self._lock:
             for number in lost:
+                self._assignments.pop(number, None)
                 self._starting.pop(number, None)
                 self._applied.pop(number, None)
         self._assigned.lost(lost)

@@ -12,7 +12,7 @@ import pymysql
 import pymysql.cursors
 
 from mysync_consumer.bindings import Binding
-from mysync_consumer.errors import ApplyRefused
+from mysync_consumer.rowerrors import CorruptRecord
 from mysync_consumer.rowread import Row, TableReader, decode
 from mysync_runtime.errors import Divergence, Drift, MysyncError
 from mysync_runtime.mysql import Connection, quote, quote_table
@@ -55,7 +55,8 @@ def build(
     reader: TableReader,
     row: Row,
     binding: Binding,
-    error: ApplyRefused,
+    code: int,
+    message: str,
 ) -> Report:
     """Collects everything. What the target holds is asked in the caller's session, rolled back."""
     before = _image(reader, row.value, row.before_start, row.before_end)
@@ -72,8 +73,8 @@ def build(
         "position": row.pos,
         "row": row.row,
         "gtid": row.gtid(),
-        "error_code": error.code,
-        "error_message": error.message,
+        "error_code": code,
+        "error_message": message,
         "before": before,
         "after": after,
         "target_holds": held(connection, binding, before, after),
@@ -110,7 +111,10 @@ def _short(values: dict[str, object]) -> str:
 def _image(reader: TableReader, value: bytes, start: int, end: int) -> dict[str, object] | None:
     if start < 0:
         return None
-    return decode(reader, value, start, end)
+    try:
+        return decode(reader, value, start, end)
+    except CorruptRecord as error:
+        return {"unreadable": str(error)}
 
 
 def held(

@@ -4,7 +4,11 @@ import os
 import socket
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import pymysql
 
 from mysync_consumer import checkpoint, instructions, metrics, owner, preflight, tables
 from mysync_consumer.applier import RowEventsApplier
@@ -17,12 +21,14 @@ from mysync_consumer.poller import Assigned, Poller
 from mysync_consumer.watch import Watch
 from mysync_consumer.worker import Worker
 from mysync_runtime import backoff, crash, http, kafka, mysql
-from mysync_runtime.errors import MysyncError
+from mysync_runtime.errors import MysyncError, PartitionCountChanged
 from mysync_runtime.lifecycle import Stop, Stopped
 from mysync_runtime.log import get_logger
 from mysync_runtime.mysql import Connection
 from mysync_runtime.settings import Settings
 from mysync_schemas.control import PipelineInfo
+
+T = TypeVar("T")
 
 REVOKE_SECONDS = 5.0
 """What workers may take to finish their batch when their partitions move; half a session timeout
@@ -60,9 +66,12 @@ class Service:
         try:
             self._log.info("starting", http=handle.url, group=settings.consumer_group)
             admin = kafka.connect_at_start(settings.kafka, stop)
-            with _closing(mysql.connect_at_start(settings.target, stop, what="the target")) as sql:
-                preflight.require(sql, settings)
-                tables.create(sql, settings.pipeline)
+            first = mysql.connect_at_start(settings.target, stop, what="the target")
+            try:
+                preflight.require(first, settings)
+            finally:
+                _close(first)
+            self._on_target("make the tables mysync.*", self._create_tables)
             control.start()
             self.state = "waiting for the producer"
             info = wait_for_info(control, stop, self.failure, self.ticker.tick)
@@ -73,9 +82,10 @@ class Service:
                 settings,
                 Assigned(self._gained, self._lost, self._control_gained, self._control_lost),
             )
-            with _closing(mysql.connect_at_start(settings.target, stop, what="the target")) as sql:
-                self._prepare(sql, info, poller)
-                seen = instructions.newest(sql, settings.pipeline)
+            self._on_target("read the checkpoint", lambda sql: self._prepare(sql, info, poller))
+            seen = self._on_target(
+                "read the instructions", lambda sql: instructions.newest(sql, settings.pipeline)
+            )
             self._context = context = Context(
                 settings=settings,
                 info=info,
@@ -92,6 +102,23 @@ class Service:
         finally:
             control.close()
             handle.stop()
+
+    def _on_target(self, doing: str, call: Callable[[Connection], T]) -> T:
+        """Calls with a connection of its own; again while it fails for a passing reason."""
+
+        def attempt() -> T:
+            connection = mysql.connect(self.settings.target)
+            try:
+                return call(connection)
+            except (pymysql.err.Error, OSError) as error:
+                raise mysql.error_of(error, doing, self.settings.target.address) from error
+            finally:
+                _close(connection)
+
+        return backoff.retry_forever(attempt, self.stop, doing=doing)
+
+    def _create_tables(self, sql: Connection) -> None:
+        tables.create(sql, self.settings.pipeline)
 
     def _prepare(self, sql: Connection, info: PipelineInfo, poller: Poller) -> None:
         """Makes the checkpoint rows at the first start; checks whose they are at every other."""
@@ -111,6 +138,9 @@ class Service:
             while not self.stop.requested and self._failed is None:
                 self.ticker.tick()
                 poller.step()
+                if poller.doubtful:
+                    poller.doubtful = False
+                    self._look_at_topics(context)
         finally:
             self.state = "stopping"
             crash.crash_point(WORKERS)
@@ -121,6 +151,15 @@ class Service:
         if self._failed is not None:
             raise self._failed
         self._log.info("stopped", reason=self.stop.reason)
+
+    def _look_at_topics(self, context: Context) -> None:
+        """Once Kafka has said that a topic isn't there. Not knowing is no reason to stop."""
+        try:
+            context.check_topics()
+        except MysyncError as error:
+            if not error.retriable:
+                raise
+            self._log.debug("topics unknown", reason=str(error))
 
     # -- failures -----------------------------------------------------------------------------
 
@@ -136,16 +175,24 @@ class Service:
 
     # -- partitions ---------------------------------------------------------------------------
 
-    def _gained(self, partitions: list[int]) -> None:
+    def _gained(self, partitions: dict[int, int]) -> None:
         context, poller = self._context, self._poller
         assert context is not None
         assert poller is not None
-        for partition in partitions:
-            self._workers[partition] = worker = Worker(context, poller, partition)
+        for partition, assignment in partitions.items():
+            if partition >= context.info.partitions:
+                self.fail(
+                    PartitionCountChanged(
+                        f"topic {self.settings.rows_topic} now has a partition {partition};"
+                        f" the pipeline has {context.info.partitions} partitions"
+                    )
+                )
+                return
+            self._workers[partition] = worker = Worker(context, poller, partition, assignment)
             worker.start()
         metrics.ASSIGNED.set(len(self._workers))
         if partitions:
-            self._log.info("assigned", partitions=partitions)
+            self._log.info("assigned", partitions=list(partitions))
 
     def _lost(self, partitions: list[int]) -> None:
         self._end_workers(partitions, min(REVOKE_SECONDS, self._deadline()))
@@ -208,15 +255,6 @@ class Service:
         }
 
 
-class _closing:  # noqa: N801
-    """contextlib.closing, for a connection that may be broken."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> Connection:
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        if self._connection.open:
-            self._connection.close()
+def _close(connection: Connection) -> None:
+    with suppress(pymysql.err.Error, OSError):
+        connection.close()

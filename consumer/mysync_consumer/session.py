@@ -24,7 +24,13 @@ import pymysql
 from pymysql.constants import CLIENT
 
 from mysync_consumer.checkpoint import Escape
-from mysync_consumer.errors import ApplyRefused, ClaimLost, TargetBusy, TargetUnavailable
+from mysync_consumer.errors import (
+    ApplyRefused,
+    ClaimLost,
+    TargetBusy,
+    TargetUnavailable,
+    TooLarge,
+)
 from mysync_consumer.rowevents import FDE_STATEMENT
 from mysync_runtime import crash
 from mysync_runtime.errors import ConnectionLost, CredentialsError, MysyncError, PreflightError
@@ -54,6 +60,9 @@ BEFORE_COMMIT = crash.declare(
 AFTER_COMMIT = crash.declare(
     "consumer.after_commit", "the batch is committed; memory and frontiers don't know it yet"
 )
+
+PACKET_RESERVE = 64 * 1024
+"""What stands before the first BINLOG in its packet."""
 
 BUSY_CODES = frozenset({1205, 1213})
 SHAPE_CODES = frozenset({1054, 1146, 1049, 1412})
@@ -152,8 +161,10 @@ class Session:
         if first is not None:
             parts.append(first)
         try:
+            self._fits(first)
             self._run_packet(b";".join(parts), checks)
             for statement in rest:
+                self._fits(statement)
                 self._query(statement)
             crash.crash_point(AFTER_BINLOG)
         except (MysyncError, ShapeChanged):
@@ -162,6 +173,12 @@ class Session:
         except (pymysql.err.Error, OSError) as error:
             raise self._refused(error) from error
         self._commit()
+
+    def _fits(self, statement: bytes | None) -> None:
+        """The server would close the connection on a larger packet, and we would try for ever."""
+        limit = self.identity.max_allowed_packet - PACKET_RESERVE
+        if statement is not None and len(statement) > limit:
+            raise TooLarge(len(statement) + PACKET_RESERVE, self.identity.max_allowed_packet)
 
     def _run_packet(self, packet: bytes, checks: Sequence[ShapeCheck]) -> None:
         connection: Any = self.connection

@@ -12,8 +12,10 @@ from mysync_consumer import lines, metrics
 from mysync_consumer.checkpoint import Claimed
 from mysync_consumer.commit import Committer, Due
 from mysync_consumer.context import Context
+from mysync_consumer.errors import UnsupportedRecord
 from mysync_consumer.parts import Parts
 from mysync_consumer.queue import Queue
+from mysync_consumer.rowerrors import CorruptRecord
 from mysync_consumer.rowread import Row, read_row
 from mysync_consumer.session import Session
 from mysync_consumer.tenure import Tenure
@@ -21,6 +23,8 @@ from mysync_runtime import crash
 from mysync_runtime.errors import LogHole
 from mysync_schemas.framing import unframe
 from mysync_schemas.markers import Heartbeat, Line, Part, read_order
+
+TRANSFER_READ = ord("r")
 
 IDLE_SECONDS = 0.5
 """How long a worker waits for records before it looks after its session."""
@@ -103,12 +107,20 @@ class Stream:
     def _row(self, offset: int, value: bytes, seq: int | None) -> None:
         """A whole row; `seq` if it came in parts, whose order is checked already."""
         reader = self._context.bindings.reader(unframe(value)[0], self._tick)
-        row = read_row(reader, value)
+        try:
+            row = read_row(reader, value)
+        except CorruptRecord as error:
+            error.where = self._where(offset)
+            raise
         if seq is None:
             self._follow(row.seq, row.prev, offset)
         elif row.seq != seq:
             raise LogHole(
                 f"row {row.seq} came in parts that end with {seq}", where=self._where(offset)
+            )
+        if row.op == TRANSFER_READ:
+            raise UnsupportedRecord(
+                f"a row of {reader.name} comes from a transfer", where=self._where(offset)
             )
         if row.deps:
             self._wait_for_deps(row)

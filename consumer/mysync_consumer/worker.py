@@ -35,8 +35,9 @@ from mysync_schemas.errors import SchemaError
 class Worker:
     """A thread for one partition, from assignment to revocation."""
 
-    def __init__(self, context: Context, poller: Poller, partition: int) -> None:
+    def __init__(self, context: Context, poller: Poller, partition: int, assignment: int) -> None:
         self.partition = partition
+        self._assignment = assignment
         self._context = context
         self._poller = poller
         self._tenure = Tenure()
@@ -120,7 +121,7 @@ class Worker:
             metrics.CLAIMS.labels(str(self.partition)).inc()
             at = claimed.progress
             self._log.info("claimed", epoch=claimed.epoch, offset=at.next_offset, seq=at.last_seq)
-            queue = self._poller.flow(self.partition, at.next_offset)
+            queue = self._poller.flow(self.partition, at.next_offset, self._assignment)
             self._stream = Stream(context, self._tenure, session, claimed, queue)
             self._stream.run()
         except SchemaError as error:
