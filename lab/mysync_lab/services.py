@@ -185,7 +185,7 @@ class Service:
         """Waits until `/readyz` says yes; `ServerFailed` with the log if it ends or never does."""
 
         def ready_or_dead() -> bool:
-            return not self.running or self._get("/readyz") is not None
+            return not self.running or self.ready
 
         try:
             wait_until(ready_or_dead, f"{self.name} to be ready", seconds)
@@ -195,6 +195,11 @@ class Service:
             how = f"{self.name} ended with {self.exit_code} instead of becoming ready"
             raise ServerFailed(f"{how}:\n{self.log_tail()}")
         return self
+
+    @property
+    def ready(self) -> bool:
+        """Whether `/readyz` says yes now."""
+        return self._get("/readyz") is not None
 
     def status(self) -> dict[str, Any] | None:
         """What `/status` says now; None when nobody answers."""

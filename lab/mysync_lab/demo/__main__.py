@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
@@ -25,6 +26,10 @@ def demo(
         float, typer.Option(envvar="DEMO_SECONDS", min=5, help="how long there is traffic")
     ] = 60,
     seed: Annotated[int, typer.Option(envvar="DEMO_SEED", help="of the traffic")] = 1,
+    logs: Annotated[
+        Path | None,
+        typer.Option(envvar="DEMO_LOGS", help="folder that keeps the settings and the logs"),
+    ] = None,
 ) -> None:
     """A shop's rows from one server through Kafka to another, while both services are killed."""
     if source not in SOURCES:
@@ -32,7 +37,7 @@ def demo(
             f"{source!r} is not one of {', '.join(SOURCES)}", param_hint="SOURCE"
         )
     signal.signal(signal.SIGTERM, _interrupt)
-    lab, story = Lab(), Story(source, seconds, seed)
+    lab, story = Lab(), Story(source, seconds, seed, logs)
     try:
         bring({lab[name].kind for name in story.servers})
         equal = play(story, choose(), lab)

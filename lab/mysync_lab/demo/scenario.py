@@ -45,6 +45,7 @@ class Story:
     source: str = "mysql"
     seconds: float = 60.0
     seed: int = 1
+    logs: Path | None = None
 
     @property
     def servers(self) -> tuple[str, str, str]:
@@ -63,11 +64,11 @@ def play(story: Story, view: View, lab: Lab) -> bool:
         name = f"demo_{secrets.token_hex(4)}"
         view.say(f"pipeline {name}: {source.name} → Kafka → {target.name}")
         with (
-            tempfile.TemporaryDirectory(prefix="mysync-demo-") as folder,
+            tempfile.TemporaryDirectory(prefix="mysync-demo-") as temporary,
             shop_on(name, source, target, kafka),
         ):
             pipeline = Pipeline(
-                Path(folder),
+                story.logs or Path(temporary),
                 settings(
                     name,
                     source,
@@ -172,11 +173,15 @@ def _perform(
 
 
 def _traffic(story: Story, view: View, meter: Meter, services: list[Service]) -> None:
-    """Until the time is over: kill what is due, start again what has been dead long enough."""
+    """Until the time is over: kill what is due, start again what has been dead long enough.
+
+    On a slow machine a service may still be starting when its next kill is due: that one waits
+    until the service is at work again, or there would be nothing to see.
+    """
     kills = story.kills()
     revivals: list[tuple[float, Service]] = []
     while meter.elapsed < story.seconds:
-        if kills and meter.elapsed >= kills[0][0]:
+        if kills and meter.elapsed >= kills[0][0] and services[kills[0][1]].ready:
             victim = services[kills.pop(0)[1]]
             victim.kill()
             meter.note(f"{victim.name} killed (SIGKILL)")
