@@ -1,12 +1,21 @@
 """The command line of `mysync-producer`."""
 
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import typer
+
+from mysync_producer import preflight
 from mysync_producer.filters import Filters
+from mysync_producer.schemas_http import SchemaEndpoint
 from mysync_producer.service import Producer
-from mysync_runtime import cli
-from mysync_runtime.errors import ConfigError
+from mysync_producer.source import Source
+from mysync_producer.status import read_status
+from mysync_runtime import cli, kafka
+from mysync_runtime.backoff import reach
+from mysync_runtime.errors import ConfigError, PreflightError
 from mysync_runtime.http import AppSpec, Ticker, serve
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.settings import Settings
@@ -18,15 +27,69 @@ app = cli.new_app("mysync-producer", "Publishes a MySQL or MariaDB binary log to
 def run(config: cli.ConfigOption = None) -> None:
     """Runs until SIGTERM; a second signal ends it at once."""
     settings = _settings(config)
+    filters = filters_of(settings)
     stop, ticker = Stop(settings.grace_seconds), Ticker()
     stop.install()
-    producer = Producer(settings, filters_of(settings), stop, ticker)
-    spec = AppSpec(ticker, producer.ready, dict)
+    producer = Producer(settings, filters, stop, ticker)
+    schemas = SchemaEndpoint(settings, stop)
+    spec = AppSpec(ticker, producer.ready, producer.status, schemas.routes())
     handle = serve(spec, host=settings.http.host, port=settings.http.producer_port)
     try:
         producer.run()
     finally:
         handle.stop()
+
+
+@app.command()
+def check(config: cli.ConfigOption = None, as_json: cli.JsonOption = False) -> None:
+    """Checks source and Kafka and says how to mend what is wrong; changes nothing."""
+    settings = _settings(config)
+    filters = filters_of(settings)
+    stop = Stop()
+    kafka.connect_at_start(settings.kafka, stop)
+    source = reach(
+        lambda: Source.connect(settings.source),
+        stop,
+        what=f"the source ({settings.source.address})",
+    )
+    with closing(source):
+        report = preflight.examine(source, settings, filters)
+        if not report.failures:
+            tables = preflight.examine_tables(source, filters)
+            report.failures += tables.failures
+            report.warnings += tables.warnings
+            report.facts |= tables.facts
+    if as_json:
+        cli.echo_json(
+            {
+                "ok": not report.failures,
+                **report.facts,
+                "failures": [vars(failure) for failure in report.failures],
+                "warnings": [vars(warning) for warning in report.warnings],
+            }
+        )
+    else:
+        for warning in report.warnings:
+            typer.echo(f"warning: {warning}")
+    if report.failures:
+        raise PreflightError(
+            "the source isn't set up for replication", report.failures, where=source.address
+        )
+    if not as_json:
+        facts = ", ".join(f"{name} {value}" for name, value in report.facts.items())
+        typer.echo(f"ok: {facts}")
+
+
+@app.command()
+def status(config: cli.ConfigOption = None, as_json: cli.JsonOption = False) -> None:
+    """Says where the pipeline stands, asked of Kafka and the source."""
+    settings = _settings(config)
+    found = read_status(settings, Stop())
+    if as_json:
+        cli.echo_json(found)
+    else:
+        for name, value in found.items():
+            typer.echo(f"{name}: {_plain(value)}")
 
 
 def filters_of(settings: Settings) -> Filters:
@@ -35,6 +98,14 @@ def filters_of(settings: Settings) -> Filters:
         return Filters(settings.filters.include, settings.filters.exclude)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {inner}" for name, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value)
 
 
 def _settings(config: Path | None) -> Settings:

@@ -5,7 +5,7 @@ whole (`provisional`); at the adoption line they get the routing that `routing_o
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,7 +25,7 @@ __all__ = [
     "adopted",
     "control_records",
     "define",
-    "table_subjects",
+    "subjects",
 ]
 
 
@@ -52,7 +52,8 @@ class OwnIds:
 class Definitions:
     """All that a pipeline's control topic says of its tables."""
 
-    schemas: dict[TableId, TableSchema] = field(default_factory=dict)
+    schemas: dict[TableId, TableSchema] = field(default_factory=dict)  # the latest versions
+    versions: list[TableSchema] = field(default_factory=list)  # all, in their order
     fold_records: list[FoldRecord] = field(default_factory=list)
     next_version: int = 1
 
@@ -66,6 +67,7 @@ class Definitions:
             self.fold_records.append(record)
         else:
             self.schemas[record.table_id] = record
+            self.versions.append(record)
             self.next_version = max(self.next_version, record.id + 1)
 
 
@@ -131,15 +133,17 @@ def control_records(
     return [control.encode(record, ids) for record in records]
 
 
-def table_subjects(schemas: Iterable[TableSchema], pipeline: str) -> Mapping[str, tuple[int, str]]:
-    """Of each subject the id and the Avro JSON, as a registry shows them."""
-    subjects: dict[str, tuple[int, str]] = {}
-    for schema in schemas:
-        space = namespace(pipeline, schema.db, schema.table)
-        subjects[f"{space}.Envelope"] = (schema.value_schema_id, schema.value_schema)
+def subjects(info: PipelineInfo, definitions: Definitions) -> dict[str, dict[int, str]]:
+    """Of each subject its versions in their order: Avro JSON by id."""
+    found: dict[str, dict[int, str]] = {}
+    for fixed in info.schemas:
+        found[fixed.subject] = {fixed.id: fixed.avro}
+    for schema in definitions.versions:
+        space = namespace(info.pipeline, schema.db, schema.table)
+        found.setdefault(f"{space}.Envelope", {})[schema.value_schema_id] = schema.value_schema
         if schema.key_schema_id is not None and schema.key_schema is not None:
-            subjects[f"{space}.Key"] = (schema.key_schema_id, schema.key_schema)
-    return subjects
+            found.setdefault(f"{space}.Key", {})[schema.key_schema_id] = schema.key_schema
+    return found
 
 
 def _with_schemas(table: TableSchema, pipeline: str, ids: SchemaIds) -> TableSchema:

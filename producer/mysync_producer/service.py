@@ -7,10 +7,11 @@ source transactions only opens the dump again.
 
 import time
 from contextlib import closing
+from typing import Any
 
 from confluent_kafka.admin import AdminClient
 
-from mysync_producer import metrics, points
+from mysync_producer import metrics, points, preflight
 from mysync_producer.capture import Capture
 from mysync_producer.errors import LeadershipLost
 from mysync_producer.filters import Filters
@@ -18,6 +19,7 @@ from mysync_producer.leader import Leader
 from mysync_producer.session import Session
 from mysync_producer.source import Source
 from mysync_producer.start import start
+from mysync_producer.status import state_fields
 from mysync_producer.stream import BinlogStream
 from mysync_producer.topics import prepare_topics
 from mysync_producer.transaction import TakenBack
@@ -56,7 +58,7 @@ class Producer:
     def run(self) -> None:
         """Everything, until a stop."""
         self._admin = kafka.connect_at_start(self.settings.kafka, self.stop)
-        reach(lambda: Source.connect(self.settings.source).close(), self.stop, what="the source")
+        self._preflight()
         prepare_topics(self._admin, self.settings, self.stop)
         self._leader = Leader(self.settings)
         try:
@@ -72,6 +74,16 @@ class Producer:
         finally:
             metrics.ACTIVE.set(0)
             self._leader.resign()
+
+    def _preflight(self) -> None:
+        """Reaches the source and refuses one that isn't set up."""
+        source = reach(
+            lambda: Source.connect(self.settings.source),
+            self.stop,
+            what=f"the source ({self.settings.source.address})",
+        )
+        with closing(source):
+            preflight.require(source, self.settings, self.filters)
 
     def _lead(self) -> None:
         """From the election to whatever ends being active."""
@@ -147,3 +159,14 @@ class Producer:
         if waited > _STANDBY_TIMEOUTS * timeout:
             return Readiness(True, "standby")
         return Readiness(False, "waiting for the election")
+
+    def status(self) -> dict[str, Any]:
+        """For `/status`: from memory, so it answers whatever doesn't."""
+        session, readiness = self.session, self.ready()
+        status: dict[str, Any] = {
+            "pipeline": self.settings.pipeline,
+            "role": "active" if session is not None and session.streaming else readiness.reason,
+        }
+        if session is not None:
+            status |= state_fields(session.state)
+        return status

@@ -6,7 +6,7 @@ told by the dump itself (error 1236).
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -73,7 +73,7 @@ class Source:
 
     def end(self) -> LogEnd:
         """The end of the log now: exact as a position; on MySQL its GTID set may lag behind it."""
-        row = self._status()
+        row = self.status()
         if row is None:
             raise ConfigError(
                 "the source writes no binary log",
@@ -106,13 +106,18 @@ class Source:
         rows = self.rows("SHOW GLOBAL VARIABLES LIKE %s", (name.replace("_", r"\_"),))
         return str(rows[0]["Value"]) if rows else None
 
+    def variables(self) -> Mapping[str, str]:
+        """All global variables."""
+        return self._ask(mysql.variables)
+
     def scalar(self, sql: str, arguments: object = None) -> Any:
         return self._ask(lambda connection: mysql.scalar(connection, sql, arguments))
 
     def rows(self, sql: str, arguments: object = None) -> list[dict[str, Any]]:
         return self._ask(lambda connection: mysql.rows(connection, sql, arguments))
 
-    def _status(self) -> dict[str, Any] | None:
+    def status(self) -> dict[str, Any] | None:
+        """SHOW BINARY LOG STATUS, as this server calls it."""
         statements = ["SHOW MASTER STATUS"]
         if not self.flavor.is_mariadb:
             statements = ["SHOW BINARY LOG STATUS", *statements]  # since MySQL 8.2
