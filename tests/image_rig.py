@@ -172,9 +172,8 @@ class Target:
         mine, theirs = self.exact(table, order), self.exact(twin, order)
         assert len(mine) == len(theirs)
         for row, other in zip(mine, theirs, strict=True):
-            assert {k: v for k, v in row.items() if v != other[k]} == {
-                k: other[k] for k, v in row.items() if v != other[k]
-            }
+            differing = {k: (v, other[k]) for k, v in row.items() if v != other[k]}
+            assert not differing, f"(here, there): {differing}"
 
     def writer(self, **options: Any) -> Any:
         return self.hot.rowevents.GroupWriter(**options)
