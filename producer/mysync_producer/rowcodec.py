@@ -18,6 +18,7 @@ from mysync_producer.rowimage import ValueCodec
 from mysync_producer.rowkey import KeyPart, RowKey
 from mysync_producer.rowplan import codecs
 from mysync_producer.tablemap import TableMap
+from mysync_schemas.errors import BadFold
 from mysync_schemas.fold import FoldTable
 from mysync_schemas.framing import frame
 from mysync_schemas.hashing import key_hash, partition_of
@@ -264,7 +265,7 @@ def encode_rows(
     while pos < end and produced < limit:
         try:
             pos = writer.read(op, buf, pos, end)
-        except BadValue as error:
+        except (BadValue, BadFold) as error:
             raise plan.corrupt(ctx, row0 + rows, str(error)) from None
         if rows >= skip:
             produced += writer.send(op, row0 + rows)

@@ -73,7 +73,7 @@ _META_SIZES = {
     ColumnType.GEOMETRY: 1,
 }
 _KNOWN = frozenset(ColumnType)
-# The columns that have a bit in the SIGNEDNESS field (`is_numeric_type` of both servers).
+# The columns that have a bit in the SIGNEDNESS field (`is_numeric_type`; YEAR: observed, on both).
 _NUMERIC = frozenset(
     {
         ColumnType.TINY,
@@ -84,6 +84,7 @@ _NUMERIC = frozenset(
         ColumnType.FLOAT,
         ColumnType.DOUBLE,
         ColumnType.NEWDECIMAL,
+        ColumnType.YEAR,
     }
 )
 _CHARACTER = frozenset(
