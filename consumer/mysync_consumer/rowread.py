@@ -227,11 +227,14 @@ class Row:
         return self.optional(self.zone_at)
 
     def text(self, at: int) -> str:
-        return Cursor(self.value, at, len(self.value)).text()
+        try:
+            return Cursor(self.value, at, len(self.value)).text()
+        except BadBytes as error:
+            raise CorruptRecord(self.reader.name, str(error)) from None
 
     def optional(self, at: int) -> str | None:
-        cursor = Cursor(self.value, at, len(self.value))
-        return cursor.text() if cursor.index(2) else None
+        # `at` is behind a union's index that was read before: 0 is null.
+        return None if self.value[at] == 0 else self.text(at + 1)
 
 
 def read_row(reader: TableReader, value: bytes) -> Row:
