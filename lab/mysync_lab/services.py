@@ -37,7 +37,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def settings(
-    pipeline: str, source: Server, target: Server, kafka: Server | str, **sections: Any
+    pipeline: str, source: Server, target: Server, kafka: Server | str, /, **sections: Any
 ) -> dict[str, Any]:
     """Settings of a pipeline between two servers of the lab, as the YAML file holds them.
 
