@@ -51,6 +51,7 @@ EVERY_KIND = [
     column("tags", "set('a','b','c')", labels=("a", "b", "c"), nullable=False, **TEXT),
     column("doc", "json"),
     column("year", "year"),
+    column("tiny", "tinyint unsigned"),
 ]
 
 ROW: dict[str, Any] = {
@@ -72,6 +73,7 @@ ROW: dict[str, Any] = {
     "tags": "a,c",
     "doc": '{"a": [1, 2.5, null]}',
     "year": 2026,
+    "tiny": 255,
 }
 
 PRIMARY = Key(name="PRIMARY", unique=True, columns=(KeyPart(column="id"),))

@@ -122,9 +122,9 @@ class GroupWriter:
     def events(self, now: int) -> bytes:
         """The events of all groups; `now` (seconds since 1970) becomes the target's timestamp."""
         out = bytearray()
-        ids = {id(plan): i for i, plan in enumerate((g.plan for g in self.groups), 1)}
+        ids: dict[int, int] = {}
         for group in self.groups:
-            table_id = ids[id(group.plan)].to_bytes(6, "little")
+            table_id = ids.setdefault(id(group.plan), len(ids) + 1).to_bytes(6, "little")
             out += event(TABLE_MAP_EVENT, table_id + group.plan.table_map[6:], now)
             head = self._rows_head(group, table_id)
             size = HEADER.size + len(head) + len(group.images)

@@ -93,6 +93,7 @@ def test_an_image_decodes_to_values_for_a_report(hot: Hot) -> None:
         "tags": "a,c",
         "doc": '{"a": [1, 2.5, null]}',
         "year": 2026,
+        "tiny": 255,
     }
 
 
