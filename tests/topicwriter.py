@@ -16,7 +16,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from mysync_producer.catalog import read_catalog
-from mysync_producer.definitions import OwnIds, define
+from mysync_producer.definitions import OwnIds, adopted, define
 from mysync_producer.filters import Filters
 from mysync_runtime import kafka, mysql
 from mysync_runtime.lifecycle import Stop
@@ -99,8 +99,9 @@ class TopicWriter:
                 self.settings.pipeline,
                 OwnIds(),
                 asker(lambda sql: mysql.scalar(connection, sql)),
-                provisional=provisional,
             )
+        if not provisional:
+            adopted(definitions)
         for record in definitions.fold_records:
             self.control(record)
         self.folds = definitions.folds()

@@ -34,6 +34,10 @@ SHAPE_RETRIES = 3
 ORDER_CODES = frozenset({1062, 1451, 1452})
 """Refusals that rows of other partitions may be the cause of: duplicate key, foreign keys."""
 
+CONFLICT_SECONDS = 15.0
+"""How long such an event waits for the other partitions. Idle ones learn where they are by
+heartbeats, which come every 10 s; without a producer nobody would ever be told of the conflict."""
+
 DEFINITION_OR_GRANT = 1105
 """All that the client sees when the target's applier finds another definition, or no privilege."""
 
@@ -69,7 +73,7 @@ class Committer:
         tenure: Tenure,
         session: Session,
         claimed: Claimed,
-        wait_for_all: Callable[[int, str], None],
+        wait_for_all: Callable[[int, str, float], None],
     ) -> None:
         self.claimed = claimed
         self._context = context
@@ -174,7 +178,7 @@ class Committer:
             elif frontier > here.frontier:
                 self.commit([], replace(here, frontier=frontier))
             if refusal.error.code in ORDER_CODES:
-                self._wait_for_all(frontier, "conflict")
+                self._wait_for_all(frontier, "conflict", CONFLICT_SECONDS)
             again = self._attempt([culprit], culprit.progress(culprit.row.seq), singly=True)
             if again is not None:
                 raise self._divergence(culprit, again.error)

@@ -37,16 +37,6 @@ BATCH = 1000
 COMMIT_SECONDS = 5.0
 """How often the group's offsets are written, for lag tools."""
 
-_TOPIC_GONE = frozenset(
-    {
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.UNKNOWN_TOPIC_ID,
-        KafkaError.INCONSISTENT_TOPIC_ID,
-        KafkaError._UNKNOWN_TOPIC,
-        KafkaError._UNKNOWN_PARTITION,
-    }
-)
-
 ON_REVOKE = crash.declare(
     "consumer.on_revoke", "partitions are to be given back, workers still work"
 )
@@ -77,9 +67,6 @@ class Assigned:
 
 class Poller:
     """A member of the pipeline's consumer group."""
-
-    doubtful = False
-    """Kafka said something that it also says of a topic that is gone: worth a look."""
 
     def __init__(self, settings: Settings, assigned: Assigned) -> None:
         self._topic = settings.rows_topic
@@ -228,7 +215,6 @@ class Poller:
             if flow is not None and flow.flowing:
                 flow.queue.fail(found)
         elif found.retriable:
-            self.doubtful = self.doubtful or error.code() in _TOPIC_GONE
             get_logger("poller").warning("Kafka", error=str(found))
         else:
             raise found

@@ -13,11 +13,12 @@ import pymysql
 from mysync_consumer import checkpoint, instructions, metrics, owner, preflight, tables
 from mysync_consumer.applier import RowEventsApplier
 from mysync_consumer.bindings import Bindings
-from mysync_consumer.context import Context, Markers, check_topics
+from mysync_consumer.context import Context, Markers
 from mysync_consumer.control import Control, wait_for_info
 from mysync_consumer.frontier import Frontiers
 from mysync_consumer.instructions import Obedience
 from mysync_consumer.poller import Assigned, Poller
+from mysync_consumer.topics import Topics
 from mysync_consumer.watch import Watch
 from mysync_consumer.worker import Worker
 from mysync_runtime import backoff, crash, http, kafka, mysql
@@ -75,9 +76,8 @@ class Service:
             control.start()
             self.state = "waiting for the producer"
             info = wait_for_info(control, stop, self.failure, self.ticker.tick)
-            backoff.retry_forever(
-                lambda: check_topics(admin, settings, info), stop, doing="look at the topics"
-            )
+            topics = Topics(admin, settings, info)
+            topics.check_at_start(stop)
             self._poller = poller = Poller(
                 settings,
                 Assigned(self._gained, self._lost, self._control_gained, self._control_lost),
@@ -90,7 +90,7 @@ class Service:
                 settings=settings,
                 info=info,
                 owner=f"{socket.gethostname()}:{os.getpid()}",
-                admin=admin,
+                topics=topics,
                 markers=Markers.of(info),
                 applier=RowEventsApplier(coalesce=settings.apply.coalesce),
                 bindings=Bindings(settings.pipeline, control, settings.rename),
@@ -138,9 +138,6 @@ class Service:
             while not self.stop.requested and self._failed is None:
                 self.ticker.tick()
                 poller.step()
-                if poller.doubtful:
-                    poller.doubtful = False
-                    self._look_at_topics(context)
         finally:
             self.state = "stopping"
             crash.crash_point(WORKERS)
@@ -151,15 +148,6 @@ class Service:
         if self._failed is not None:
             raise self._failed
         self._log.info("stopped", reason=self.stop.reason)
-
-    def _look_at_topics(self, context: Context) -> None:
-        """Once Kafka has said that a topic isn't there. Not knowing is no reason to stop."""
-        try:
-            context.check_topics()
-        except MysyncError as error:
-            if not error.retriable:
-                raise
-            self._log.debug("topics unknown", reason=str(error))
 
     # -- failures -----------------------------------------------------------------------------
 

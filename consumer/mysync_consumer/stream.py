@@ -5,6 +5,8 @@ Records that aren't rows are passed over, in order: heartbeats move the checkpoi
 does, lines are waited for. Nothing here is remembered longer than the claim.
 """
 
+import math
+import time
 from dataclasses import replace
 from typing import NoReturn
 
@@ -139,7 +141,7 @@ class Stream:
             self._chain = seq
             return
         where = self._where(offset)
-        self._context.check_topics()
+        self._context.topics.check_now()
         if self._chain == 0:
             raise LogHole(
                 f"the first record that Kafka still has (seq {seq}) isn't the partition's first,"
@@ -171,10 +173,15 @@ class Stream:
         crash.crash_point(lines.OPENED)
         self._pass(offset, line.seq)
 
-    def _wait_for_all(self, seq: int, reason: str) -> None:
+    def _wait_for_all(self, seq: int, reason: str, patience: float = math.inf) -> None:
+        """Waits until all partitions have reached `seq`, for at most `patience` seconds."""
         frontiers, server = self._context.frontiers, self._session.identity.server
-        seconds = frontiers.wait(lambda: not frontiers.behind(seq, server), self._tick)
-        metrics.WAITED.labels(reason).inc(seconds)
+        deadline = time.monotonic() + patience
+
+        def reached() -> bool:
+            return not frontiers.behind(seq, server) or time.monotonic() > deadline
+
+        metrics.WAITED.labels(reason).inc(frontiers.wait(reached, self._tick))
 
     def _wait_for_deps(self, row: Row) -> None:
         """Waits until every record that `row` names in another partition is applied."""

@@ -1,22 +1,24 @@
-"""Reads the checkpoint table for the whole process: frontiers of other processes, instructions.
+"""Looks around for the whole process: frontiers of other processes, instructions, the topics.
 
 Every 20 ms while a worker waits, else every second. Losing the connection only makes waits longer.
 """
 
 import threading
+import time
 from contextlib import suppress
 
 import pymysql
 
 from mysync_consumer import checkpoint
 from mysync_consumer.context import Context
-from mysync_consumer.errors import StoppedByInstruction
 from mysync_consumer.frontier import IDLE_POLL_SECONDS, POLL_SECONDS, Frontier
 from mysync_consumer.session import Session
-from mysync_runtime.errors import MysyncError
+from mysync_runtime.errors import DataError, MysyncError
 from mysync_runtime.log import get_logger
 
 RECONNECT_SECONDS = 0.5
+TOPICS_SECONDS = 3.0
+"""How often the topics are looked at: a topic that was deleted gives no error of its own."""
 
 
 class Watch:
@@ -24,6 +26,7 @@ class Watch:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._topics_at = time.monotonic() + TOPICS_SECONDS
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -38,10 +41,10 @@ class Watch:
         while not self._ended.is_set():
             try:
                 self._watch()
-            except StoppedByInstruction as error:
-                self._context.fail(error)
-                return
             except (MysyncError, pymysql.err.Error, OSError) as error:
+                if isinstance(error, DataError):
+                    self._context.fail(error)
+                    return
                 get_logger("watch").debug("again", error=str(error))
                 self._ended.wait(RECONNECT_SECONDS)
             except Exception as error:  # noqa: BLE001 (ends the process)
@@ -65,10 +68,23 @@ class Watch:
                 )
                 newest = max((row.control_version for row in found.values()), default=0)
                 context.obedience.check(session.connection, newest)
+                self._check_topics()
                 self._pause()
         finally:
             with suppress(MysyncError):
                 session.close()
+
+    def _check_topics(self) -> None:
+        now = time.monotonic()
+        if now < self._topics_at:
+            return
+        self._topics_at = now + TOPICS_SECONDS
+        try:
+            self._context.topics.check()
+        except MysyncError as error:
+            if not error.retriable:
+                raise
+            get_logger("watch").debug("topics unknown", reason=str(error))
 
     def _pause(self) -> None:
         waiting = self._context.frontiers.waiting

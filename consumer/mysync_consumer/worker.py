@@ -129,7 +129,7 @@ class Worker:
                 f"a record can't be read: {error}", where=f"partition {self.partition}"
             ) from error
         except (LogHole, RecordsDeleted):
-            context.check_topics()
+            context.topics.check_now()
             raise
         finally:
             self._stream = None

@@ -1,0 +1,134 @@
+"""A target that doesn't hold what the source held: everything stops, and says why."""
+
+import json
+
+from fix_topics import MakeStage, Stage
+
+DATA_ERROR = 4
+
+
+def report_of(stage: Stage) -> dict[str, object]:
+    found = stage.sql(f"SELECT report FROM mysync.errors WHERE pipeline = '{stage.name}'")
+    assert len(found) == 1
+    return dict(json.loads(found[0][0]))
+
+
+def test_a_row_that_is_there_already_stops_with_a_report_and_commits_what_stood_before_it(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage(topics={"partitions": 1}).begin()
+    stage.sql("INSERT INTO items VALUES (5, 'mine', 50)")
+    with stage.writer:
+        for id_ in range(10):
+            stage.put(id_, id_)
+        stage.writer.heartbeat()
+    consumer = stage.consumer()
+    assert consumer.wait_exit(30) == DATA_ERROR
+    assert sorted(stage.sql("SELECT id, v FROM items")) == [
+        (0, 0),
+        (1, 1),
+        (2, 2),
+        (3, 3),
+        (4, 4),
+        (5, 50),
+    ]
+    report = report_of(stage)
+    assert report["error_code"] == 1062
+    assert report["operation"] == "insert"
+    assert report["before"] is None
+    assert report["after"] == {"id": 5, "name": "n5", "v": 5}
+    assert report["target_holds"] == [{"id": 5, "name": "mine", "v": 50}]
+    assert report["file"] == "binlog.000001"
+    log = consumer.log_tail(3)
+    assert "Divergence" in log
+    assert f"insert of {stage.items}" in log
+    assert "Traceback" not in log
+
+
+def test_a_restart_tries_again_and_goes_on_when_the_target_is_mended(make_stage: MakeStage) -> None:
+    stage = make_stage(topics={"partitions": 2}).begin()
+    with stage.writer:
+        for id_ in range(20):
+            stage.put(id_, id_)
+    stage.ready()
+    stage.wait_applied()
+    stage.sql("DELETE FROM items WHERE id = 3")
+    with stage.writer:
+        for id_ in range(20):
+            stage.put(id_, 100 + id_)
+        stage.writer.heartbeat()
+    consumer = stage.pipeline.services[0]
+    assert consumer.wait_exit(30) == DATA_ERROR
+    assert consumer.start().wait_exit(30) == DATA_ERROR
+    stage.sql("INSERT INTO items VALUES (3, 'n3', 3)")
+    consumer.start()
+    stage.wait_applied()
+    stage.assert_items()
+    reports = stage.sql(f"SELECT error_code FROM mysync.errors WHERE pipeline = '{stage.name}'")
+    assert reports == [(1032,), (1032,)]
+
+
+def test_every_process_of_the_pipeline_stops(make_stage: MakeStage) -> None:
+    stage = make_stage(topics={"partitions": 4}).begin()
+    first, second = stage.ready(), stage.ready()
+    stage.sql("INSERT INTO items VALUES (1, 'mine', 0)")
+    with stage.writer:
+        stage.put(1, 1)
+        stage.writer.heartbeat()
+    assert {first.wait_exit(30), second.wait_exit(30)} == {DATA_ERROR}
+    assert len(stage.sql(f"SELECT 1 FROM mysync.instruction WHERE pipeline = '{stage.name}'")) == 1
+    logs = first.log_tail(3) + second.log_tail(3)
+    assert "another worker stopped the pipeline" in logs
+    assert logs.count("1062") >= 2
+
+
+def test_a_table_that_the_target_lacks_is_named(make_stage: MakeStage) -> None:
+    stage = make_stage().begin()
+    stage.sql("DROP TABLE items")
+    with stage.writer:
+        stage.put(1, 1)
+    consumer = stage.consumer()
+    assert consumer.wait_exit(30) == DATA_ERROR
+    assert f"table {stage.items} can't be read on the target" in consumer.log_tail(2)
+    assert "Create it there" in consumer.log_tail(2)
+
+
+def test_a_table_altered_on_the_target_while_running_is_drift_before_anything_is_written(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage(topics={"partitions": 1}).begin()
+    stage.ready()
+    with stage.writer:
+        stage.put(1, 1)
+    stage.wait_applied()
+    stage.sql("ALTER TABLE items ADD COLUMN extra INT FIRST")
+    with stage.writer:
+        stage.put(2, 2)
+    consumer = stage.pipeline.services[0]
+    assert consumer.wait_exit(30) == DATA_ERROR
+    assert "column extra is on the target only" in consumer.log_tail(2)
+    assert stage.sql("SELECT id, extra FROM items") == [(1, None)]
+
+
+def test_a_harmless_change_of_the_target_goes_unnoticed(make_stage: MakeStage) -> None:
+    stage = make_stage(topics={"partitions": 1}).begin()
+    stage.ready()
+    with stage.writer:
+        stage.put(1, 1)
+    stage.wait_applied()
+    stage.sql("ALTER TABLE items ADD KEY (v), COMMENT = 'more'")
+    with stage.writer:
+        stage.put(2, 2)
+    stage.wait_applied()
+    stage.assert_items()
+
+
+def test_a_table_that_can_not_roll_back_is_refused(make_stage: MakeStage) -> None:
+    stage = make_stage().begin()
+    stage.sql("ALTER TABLE items ENGINE = MyISAM")
+    with stage.writer:
+        stage.put(1, 1)
+    consumer = stage.consumer()
+    assert consumer.wait_exit(30) == DATA_ERROR
+    assert "MyISAM" in consumer.log_tail(2)
+    assert stage.sql("SELECT * FROM items") == []
