@@ -1,0 +1,255 @@
+"""What the servers' appliers do with our events: rows found, keys enforced, columns joined."""
+
+import dataclasses
+import json
+import random
+import time
+from typing import Any
+
+import pymysql
+import pytest
+
+from image_rig import Records, Target
+from mysync_schemas.envelope import envelope_schema
+from mysync_schemas.table import TableSchema
+
+
+def made(target: Target, name: str, definition: str) -> tuple[TableSchema, Any, Records]:
+    """A new table, and what is needed to write to it."""
+    target.sql(f"DROP TABLE IF EXISTS {name}", f"CREATE TABLE {name} ({definition})")
+    schema = target.schema(name)
+    return schema, target.plan(schema, name), Records(schema)
+
+
+def apply(target: Target, plan: Any, *records: bytes, flags: int = 0) -> None:
+    writer = target.writer()
+    target.add(writer, plan, records, flags)
+    target.apply(writer)
+
+
+def error_of(target: Target, plan: Any, *records: bytes, flags: int = 0) -> int:
+    with pytest.raises(pymysql.MySQLError) as raised:
+        apply(target, plan, *records, flags=flags)
+    return int(raised.value.args[0])
+
+
+def test_inserting_a_row_that_is_there_and_changing_one_that_is_not_are_errors(
+    target: Target,
+) -> None:
+    _, plan, records = made(target, "strict", "id INT PRIMARY KEY, v INT")
+    one, two = {"id": 1, "v": 1}, {"id": 2, "v": 2}
+    apply(target, plan, records.encode("c", None, one))
+    assert error_of(target, plan, records.encode("c", None, one)) == 1062
+    assert error_of(target, plan, records.encode("u", two, two | {"v": 3})) == 1032
+    assert error_of(target, plan, records.encode("d", two, None)) == 1032
+    assert target.sql("SELECT id, v FROM strict") == [(1, 1)]
+
+
+def test_a_row_is_found_by_its_key_alone(target: Target) -> None:
+    _, plan, records = made(target, "found", "v TEXT, a INT, b VARCHAR(9), PRIMARY KEY (b, a)")
+    apply(target, plan, records.encode("c", None, {"v": "there", "a": 1, "b": "k"}))
+    stale = {"v": "something else", "a": 1, "b": "k"}
+    apply(target, plan, records.encode("u", stale, stale | {"v": "new"}))
+    assert target.sql("SELECT v, a, b FROM found") == [("new", 1, "k")]
+    apply(target, plan, records.encode("u", stale, {"v": "moved", "a": 2, "b": "l"}))
+    assert target.sql("SELECT v, a, b FROM found") == [("moved", 2, "l")]
+    apply(target, plan, records.encode("d", {"v": None, "a": 2, "b": "l"}, None))
+    assert target.sql("SELECT v, a, b FROM found") == []
+
+
+def test_a_not_null_unique_key_identifies_rows_where_there_is_no_primary_one(
+    target: Target,
+) -> None:
+    schema, plan, records = made(
+        target, "uniq", "n INT UNIQUE, k BIGINT NOT NULL UNIQUE, v INT, KEY (v)"
+    )
+    assert schema.identity == ("k",)
+    rows = [{"n": None, "k": i, "v": 7} for i in range(4)]
+    apply(target, plan, *(records.encode("c", None, row) for row in rows))
+    apply(
+        target,
+        plan,
+        records.encode("u", rows[1] | {"v": 99}, rows[1] | {"n": 1}),
+        records.encode("d", rows[2] | {"n": 5}, None),
+    )
+    assert target.sql("SELECT n, k, v FROM uniq ORDER BY k") == [
+        *((None, 0, 7), (1, 1, 7), (None, 3, 7)),
+    ]
+
+
+def test_rows_without_a_key_are_found_by_all_their_values_one_per_image(target: Target) -> None:
+    schema, plan, records = made(target, "keyless", "a INT, b VARCHAR(10), c DOUBLE, KEY (a)")
+    assert schema.identity == ()
+    twin = {"a": 1, "b": None, "c": 0.5}
+    other = {"a": 1, "b": "x", "c": 0.5}
+    apply(target, plan, *(records.encode("c", None, row) for row in (twin, twin, twin, other)))
+    apply(target, plan, records.encode("d", twin, None))
+    apply(target, plan, records.encode("u", twin, twin | {"c": 1.5}))
+    assert sorted(map(str, target.sql("SELECT a, b, c FROM keyless"))) == sorted(
+        map(str, [(1, None, 0.5), (1, None, 1.5), (1, "x", 0.5)])
+    )
+    assert error_of(target, plan, records.encode("d", twin | {"b": "y"}, None)) == 1032
+
+
+def test_columns_are_joined_by_name_whatever_their_order(target: Target) -> None:
+    target.sql(
+        "DROP TABLE IF EXISTS there, here",
+        "CREATE TABLE there (id INT PRIMARY KEY, a INT, b INT, s VARCHAR(5))",
+        "CREATE TABLE here (s VARCHAR(5), b INT, id INT PRIMARY KEY, a INT)",
+    )
+    schema = target.schema("there")
+    plan, records = target.plan(schema, "here"), Records(schema)
+    row = {"id": 1, "a": 2, "b": None, "s": "x"}
+    apply(target, plan, records.encode("c", None, row))
+    apply(target, plan, records.encode("u", row, row | {"a": 5}))
+    assert target.sql("SELECT id, a, b, s FROM here") == [(1, 5, None, "x")]
+
+
+def test_foreign_keys_are_checked_unless_the_flag_says_no(target: Target) -> None:
+    target.sql("DROP TABLE IF EXISTS child, parent")
+    target.sql("CREATE TABLE parent (id INT PRIMARY KEY)")
+    _, plan, records = made(
+        target, "child", "id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES parent(id)"
+    )
+    orphan = records.encode("c", None, {"id": 1, "p": 9})
+    assert error_of(target, plan, orphan) == 1452
+    apply(target, plan, orphan, flags=0x2)
+    second = records.encode("c", None, {"id": 2, "p": 9})
+    assert error_of(target, plan, second, flags=0x10) == 1452
+
+
+def test_one_statement_writes_several_tables_and_kinds_in_order(target: Target) -> None:
+    _, plan_a, records_a = made(target, "a", "id INT PRIMARY KEY, v INT UNIQUE")
+    _, plan_b, records_b = made(target, "b", "id INT PRIMARY KEY, v VARCHAR(50)")
+    writer = target.writer()
+    one = {"id": 1, "v": 1}
+    target.add(writer, plan_a, [records_a.encode("c", None, one)])
+    target.add(
+        writer, plan_b, [records_b.encode("c", None, {"id": i, "v": "x"}) for i in range(50)]
+    )
+    # The unique value passes from row 1 to row 2: only in this order.
+    target.add(writer, plan_a, [records_a.encode("u", one, {"id": 1, "v": 5})])
+    target.add(writer, plan_a, [records_a.encode("c", None, {"id": 2, "v": 1})])
+    target.add(
+        writer, plan_b, [records_b.encode("d", {"id": i, "v": "x"}, None) for i in range(49)]
+    )
+    target.apply(writer)
+    assert target.sql("SELECT id, v FROM a ORDER BY id") == [(1, 5), (2, 1)]
+    assert target.sql("SELECT id, v FROM b") == [(49, "x")]
+    assert len(writer.groups) == 5
+
+
+def test_generated_columns_are_right_and_indexed_whoever_computes_them(target: Target) -> None:
+    target.sql(
+        "DROP TABLE IF EXISTS computed",
+        "CREATE TABLE computed (id INT PRIMARY KEY, a INT, s INT AS (a + 1) STORED, "
+        "v INT AS (a * 2) VIRTUAL, z INT, KEY (v), KEY (s))",
+        "DROP TABLE IF EXISTS plain",
+        "CREATE TABLE plain (id INT PRIMARY KEY, a INT, s INT, v INT, z INT)",
+    )
+    table = target.table("computed")
+    assert [c.generated for c in table.columns] == ["", "", "STORED", "VIRTUAL", ""]
+    made_of = {c.name: c.generated for c in table.columns}
+    schema = target.schema("plain")
+    columns = tuple(c.model_copy(update={"generated": made_of[c.name]}) for c in schema.columns)
+    schema = schema.model_copy(update={"columns": columns, "table": "computed"})
+    schema = schema.model_copy(update={"value_schema": json.dumps(envelope_schema("p", schema))})
+    records, plan = Records(schema), target.plan(schema, "computed")
+    assert len(plan.sent) == (5 if target.mariadb else 3)
+
+    def row(id_: int, a: int) -> dict[str, int]:
+        return {"id": id_, "a": a, "s": a + 1, "v": a * 2, "z": -id_}
+
+    apply(target, plan, *(records.encode("c", None, row(i, i)) for i in range(10)))
+    apply(target, plan, *(records.encode("u", row(i, i), row(i, i + 100)) for i in range(5)))
+    apply(target, plan, *(records.encode("d", row(i, i), None) for i in (8, 9)))
+    expected = [(i, i + 100, i + 101, 2 * i + 200, -i) for i in range(5)]
+    expected += [(i, i, i + 1, 2 * i, -i) for i in range(5, 8)]
+    assert target.sql("SELECT id, a, s, v, z FROM computed ORDER BY id") == expected
+    by_index = "SELECT COUNT(*) FROM computed FORCE INDEX ({}) WHERE {} IS NOT NULL"
+    assert target.sql(by_index.format("v", "v")) == target.sql(by_index.format("s", "s")) == [(8,)]
+    ((*_, verdict),) = target.sql("CHECK TABLE computed")
+    assert verdict == "OK"
+
+
+def test_the_error_value_of_an_enum_and_bytes_outside_of_its_charset_arrive(
+    target: Target,
+) -> None:
+    _, plan, records = made(
+        target,
+        "odd",
+        "id INT PRIMARY KEY, e ENUM('a',''), l VARCHAR(9) CHARACTER SET latin1",
+    )
+    apply(
+        target,
+        plan,
+        records.encode("c", None, {"id": 1, "e": 0, "l": b"\x81\xff"}),
+        records.encode("c", None, {"id": 2, "e": "", "l": "\x81ÿ"}),
+    )
+    assert target.sql("SELECT id, e + 0, e, HEX(l) FROM odd ORDER BY id") == [
+        *((1, 0, "", "81FF"), (2, 2, "", "81FF")),
+    ]
+
+
+def test_a_key_prefix_identifies_rows(target: Target) -> None:
+    _, plan, records = made(target, "prefix", "t TEXT NOT NULL, v INT, PRIMARY KEY (t(3))")
+    row = {"t": "abcdef", "v": 1}
+    apply(target, plan, records.encode("c", None, row))
+    apply(target, plan, records.encode("u", row, row | {"v": 2}))
+    assert target.sql("SELECT t, v FROM prefix") == [("abcdef", 2)]
+
+
+def test_hundreds_of_columns_and_nulls_arrive(target: Target) -> None:
+    listed = ", ".join(f"c{i} SMALLINT" for i in range(300))
+    _, plan, records = made(target, "wide", f"id INT PRIMARY KEY, {listed}")
+    rng = random.Random(1)
+    rows = [{"id": i} | {f"c{k}": rng.choice([None, k]) for k in range(300)} for i in range(5)]
+    apply(target, plan, *(records.encode("c", None, row) for row in rows))
+    found = target.sql("SELECT * FROM wide ORDER BY id")
+    assert [tuple(row.values()) for row in rows] == list(found)
+
+
+def test_rows_of_megabytes_arrive_in_events_of_their_own(target: Target) -> None:
+    _, plan, records = made(target, "large", "id INT PRIMARY KEY, b LONGBLOB, t LONGTEXT")
+    rows = [{"id": i, "b": bytes([i]) * 1_500_000, "t": "é" * 400_000} for i in range(3)]
+    writer = target.writer()
+    target.add(writer, plan, [records.encode("c", None, row) for row in rows])
+    assert len(writer.groups) == 3
+    target.apply(writer)
+    found = target.sql(
+        "SELECT id, LENGTH(b), HEX(LEFT(b, 1)), CHAR_LENGTH(t) FROM large ORDER BY id"
+    )
+    assert found == [(i, 1_500_000, f"{i:02X}", 400_000) for i in range(3)]
+
+
+def test_the_header_gives_the_target_its_time(target: Target) -> None:
+    _, plan, records = made(target, "clock", "id INT PRIMARY KEY")
+    writer = target.writer()
+    target.add(writer, plan, [records.encode("c", None, {"id": 1})])
+    target.run(writer.statement(int(time.time())))
+    target.run("SET timestamp=DEFAULT")
+    ((seconds,),) = target.run("SELECT ABS(UNIX_TIMESTAMP() - UNIX_TIMESTAMP(SYSDATE()))")
+    assert seconds <= 1
+
+
+def test_another_definition_on_the_target_than_the_plan_was_made_for_is_an_error(
+    target: Target,
+) -> None:
+    schema, _, records = made(target, "drifted", "id INT PRIMARY KEY, v VARCHAR(10)")
+    plan = target.plan(schema, "drifted")
+    target.sql("ALTER TABLE drifted MODIFY v VARCHAR(300)")
+    assert error_of(target, plan, records.encode("c", None, {"id": 1, "v": "x"})) == 1105
+
+
+def test_the_target_may_have_other_names(target: Target) -> None:
+    target.sql(
+        "DROP TABLE IF EXISTS `re``named`, origin",
+        "CREATE TABLE origin (`a.b` INT PRIMARY KEY, `spät` INT)",
+        "CREATE TABLE `re``named` LIKE origin",
+    )
+    schema = target.schema("origin")
+    names = {column.name: column.avro_name for column in schema.columns}
+    table = dataclasses.replace(target.table("origin"), table="re`named")
+    plan, records = target.hot.rowimage.ImagePlan(schema, table), Records(schema)
+    apply(target, plan, records.encode("c", None, {names["a.b"]: 1, names["spät"]: 2}))
+    assert target.sql("SELECT * FROM `re``named`") == [(1, 2)]
