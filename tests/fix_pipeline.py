@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from mysync_lab.compare import compare
 from mysync_lab.kafka import KafkaServer
 from mysync_lab.schema_copy import copy_databases
 from mysync_lab.server import Server
-from mysync_lab.services import Pipeline, Service, settings
+from mysync_lab.services import Pipeline, Service, merged, settings
 from mysync_lab.sql import SqlServer
 from mysync_lab.workload.order import Order
 from mysync_lab.workload.writers import Workload, Writers
@@ -31,14 +31,19 @@ class Replica:
         source: SqlServer,
         target: SqlServer,
         kafka: Server | str,
+        source_link: Mapping[str, Any] | None = None,
+        target_link: Mapping[str, Any] | None = None,
         **sections: Any,
     ) -> None:
+        """`source_link` and `target_link` are what the services' settings say otherwise of it."""
         self.db = f"t{os.getpid()}_{next(_numbers)}"
         self.elsewhere = f"{self.db}_elsewhere"
         self.source = source
         self.target = target
-        sections = {"filters": {"include": [f"{self.db}.*"]}} | sections
-        self.pipeline = Pipeline(folder, settings(self.db, source, target, kafka, **sections))
+        links = {"source": source_link or {}, "target": target_link or {}}
+        sections = {"filters": {"include": [f"{self.db}.*"]}} | links | sections
+        base = settings(self.db, source, target, kafka)
+        self.pipeline = Pipeline(folder, merged(base, sections))
 
     @property
     def services(self) -> list[Service]:
