@@ -26,7 +26,7 @@ _LATIN: Final = "abcdefghijklmnopqrstuvwxyz"
 _SPECIAL: Final = """
     dzs Dzs DZS ccs ddz ddzs ggy lly nny ssz tty zzs ngh Ngh NGH c'h C'h C'H c’h C’h C’H
     l·l L·L l· L· l\u0387 L\u0387 ŀl ll·l nʼ ʼn 'n n' aʻ gʻ oʻ Oʻ g‘ o‘ ŋg sch Sch SCH tsh dzh
-    dž Dž DŽ dź rz sz ij IJ Ij ĳ дж дз хь къ гъ аь оь уь хъ кх кӏ пӏ тӏ цӏ чӏ
+    dž Dž DŽ dź rz sz ij IJ Ij дж дз хь къ гъ аь оь уь хъ кх кӏ пӏ тӏ цӏ чӏ
 """
 # (vowels written before the consonant, consonants), ranges inclusive: UTS #10, "Rearrangement".
 _LOGICAL_ORDER: Final = (
@@ -47,7 +47,9 @@ _BRAHMI_DERIVED: Final = ((0x1000, 0x109F), (0x1780, 0x17DD), (0x0F40, 0x0FBC))
 def candidates(limit: int) -> tuple[str, ...]:
     """All candidate sequences of code points below `limit`, each once."""
     found = dict.fromkeys(_all())
-    return tuple(text for text in found if all(ord(char) < limit for char in text))
+    return tuple(
+        text for text in found if len(text) > 1 and all(ord(char) < limit for char in text)
+    )
 
 
 def _all() -> Iterator[str]:
@@ -60,7 +62,7 @@ def _all() -> Iterator[str]:
 
 
 def _compositions() -> Iterator[str]:
-    for code in range(0x110000):
+    for code in range(0x30000):  # none is composed beyond
         if 0xAC00 <= code <= 0xD7A3 or 0xD800 <= code <= 0xDFFF:
             continue
         char = chr(code)

@@ -7,8 +7,10 @@ unless sequences have weights of their own (contractions). These are asked for a
 collation that has one, or several levels of weights, can't be folded: `NotFoldable`.
 
 Coarser than the collation is safe, finer is not. So collations that compare by more than primary
-weights (`_as_`, `_cs`, `_ks`) fold with the `_ai_ci` one of the same tailoring; the Japanese and
-Chinese ones, which have none, with the untailored one. `_bin` collations fold to UTF-8.
+weights (`_as_`, `_cs`, `_ks`) fold by the primary ones alone: MySQL's own, which stand before the
+first 0000 of a weight (another collation's wouldn't do: under `utf8mb4_ja_0900_as_cs` U+FFE3 is a
+space), and on MariaDB, which doesn't separate them, those of the `_ai_ci` of the same tailoring.
+`_bin` collations fold to UTF-8.
 
 In a folded text a weight unit that some ASCII character has is that character (the last such in
 code order: `a` for `A` and `a`); any other unit is its bytes, then 0xff.
@@ -17,9 +19,10 @@ code order: `a` for `A` and `a`); any other unit is its bytes, then 0xff.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Final
 
 from mysync_schemas.contractions import candidates
@@ -33,6 +36,8 @@ __all__ = [
     "asker",
     "build",
     "fold_collation",
+    "pads_space",
+    "primary",
     "read_weights",
     "weight_sql",
 ]
@@ -40,14 +45,14 @@ __all__ = [
 Ask = Callable[[str, Sequence[str]], list[bytes]]
 """(collation, texts) -> the weight of each text under that collation."""
 
-_BLOCK: Final = 256  # code points that are first asked about as one text
-_JOINED: Final = 64  # sequences asked about as one text
+_BLOCKS: Final = (2048, 256)  # code points that are first asked about as one text
+_JOINED: Final = 64  # characters or sequences asked about as one text
 _TEXTS_A_QUERY: Final = 1000
-_SEPARATOR: Final = "2"  # between joined sequences: begins and ends no contraction
+_CHARS_A_QUERY: Final = 1 << 15  # keeps queries and answers under 1 MB
+_SEPARATOR: Final = "2"  # between what is joined: begins and ends no contraction
 _SHORT_RUN: Final = 8  # fewer characters aren't worth a run
-_0900: Final = re.compile(r"(utf8mb4)_(?:([a-z_]+?)_)?0900_(?:ai|as)_(?:ci|cs)(?:_ks)?")
+_LEVELS_0900: Final = re.compile(r"utf8mb4_(?:[a-z_]+_)?0900_as_(?:ci|cs)(?:_ks)?")
 _1400: Final = re.compile(r"(utf8mb[34]_uca1400_(?:[a-z0-9_]+_)?)(?:ai|as)_(?:ci|cs)")
-_WITHOUT_AI_CI: Final = frozenset({"ja", "zh"})
 # MySQL's latin1 is cp1252 with the five bytes undefined there as C1 controls.
 _LATIN1: Final = tuple(
     byte if byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else ord(bytes([byte]).decode("cp1252"))
@@ -64,13 +69,19 @@ class NotFoldable:
 
 
 def fold_collation(collation: str) -> str:
-    """The collation whose weights `collation` folds with: itself, or a coarser one."""
-    match = _0900.fullmatch(collation)
-    if match:
-        language = match[2] if match[2] not in _WITHOUT_AI_CI else None
-        return f"utf8mb4_{language}_0900_ai_ci" if language else "utf8mb4_0900_ai_ci"
+    """The collation whose weights `collation` folds with: itself, or MariaDB's coarser one."""
     match = _1400.fullmatch(collation)
     return f"{match[1]}ai_ci" if match else collation
+
+
+def primary(collation: str, weight: bytes) -> bytes:
+    """The primary weights in a weight under `fold_collation(collation)`."""
+    if _LEVELS_0900.fullmatch(collation) is None:
+        return weight
+    for at in range(0, len(weight), 2):
+        if weight[at : at + 2] == b"\0\0":
+            return weight[:at]
+    raise BadFold(f"a weight under {collation} has only one level: {weight.hex()}")
 
 
 def pads_space(collation: str) -> bool:
@@ -90,8 +101,10 @@ def weight_sql(collation: str, texts: Sequence[str]) -> str:
     return f"SELECT CONCAT_WS(',','',{','.join(terms)})"
 
 
-def read_weights(cell: str | bytes, count: int) -> list[bytes]:
+def read_weights(cell: str | bytes | None, count: int) -> list[bytes]:
     """The weights in the answer to a `weight_sql` of `count` texts. Raises `BadFold`."""
+    if cell is None:
+        raise BadFold(f"the server doesn't answer for the weights of {count} texts at once")
     text = cell if isinstance(cell, str) else cell.decode("ascii")
     weights = [bytes.fromhex(part) for part in text.split(",")[1:]]
     if len(weights) != count:
@@ -99,17 +112,29 @@ def read_weights(cell: str | bytes, count: int) -> list[bytes]:
     return weights
 
 
-def asker(cell_of: Callable[[str], str | bytes]) -> Ask:
+def asker(cell_of: Callable[[str], str | bytes | None]) -> Ask:
     """An `Ask` over a function that runs a SELECT and gives its only cell."""
 
     def ask(collation: str, texts: Sequence[str]) -> list[bytes]:
         weights: list[bytes] = []
-        for start in range(0, len(texts), _TEXTS_A_QUERY):
-            part = texts[start : start + _TEXTS_A_QUERY]
+        for part in _queries(texts):
             weights += read_weights(cell_of(weight_sql(collation, part)), len(part))
         return weights
 
     return ask
+
+
+def _queries(texts: Sequence[str]) -> Iterator[list[str]]:
+    part: list[str] = []
+    chars = 0
+    for text in texts:
+        if part and (len(part) == _TEXTS_A_QUERY or chars + len(text) > _CHARS_A_QUERY):
+            yield part
+            part, chars = [], 0
+        part.append(text)
+        chars += len(text)
+    if part:
+        yield part
 
 
 def build(collation: str, ask: Ask) -> FoldTable | NotFoldable:
@@ -124,7 +149,10 @@ def build(collation: str, ask: Ask) -> FoldTable | NotFoldable:
     if collation.endswith("_bin"):
         return FoldTable(collation, pad_space=pad, exact=True)
     base = fold_collation(collation)
-    asking = partial(ask, base)
+
+    def asking(texts: Sequence[str]) -> list[bytes]:
+        return [primary(base, weight) for weight in ask(base, texts)]
+
     space, double = asking([" ", "  "])
     if double != space * 2:
         return NotFoldable(collation, f"weights of {base} have several levels")
@@ -176,47 +204,77 @@ def _sequences(charset: str) -> tuple[str, ...]:
 def _weights(charset: str, ask: _AskHere) -> tuple[list[Run], dict[int, bytes]]:
     """All weights of a character set: first by blocks, then singly where a block has no rule."""
     if charset in ("latin1", "ascii"):
-        codes = list(_LATIN1 if charset == "latin1" else range(128))
-        return [], dict(zip(codes, ask([chr(code) for code in codes]), strict=True))
-    blocks = list(_blocks(0x110000 if charset == "utf8mb4" else 0x10000))
-    firsts = ask([chr(block[0]) for block in blocks])
-    wholes = ask(["".join(map(chr, block)) for block in blocks])
+        few = _LATIN1 if charset == "latin1" else range(128)
+        return [], dict(zip(few, ask([chr(code) for code in few]), strict=True))
     runs: list[Run] = []
-    codes = []
-    for block, first, whole in zip(blocks, firsts, wholes, strict=True):
-        rule = _rule(block, first, whole)
-        if rule is None:
-            codes += block
+    left = [range(0x110000 if charset == "utf8mb4" else 0x10000)]
+    for size in _BLOCKS:
+        blocks = [block[at : at + size] for block in left for at in range(0, len(block), size)]
+        blocks = [block for block in blocks if not 0xD800 <= block[0] <= 0xDFFF]  # surrogates
+        left = []
+        firsts = ask([chr(block[0]) for block in blocks])
+        wholes = ask(["".join(map(chr, block)) for block in blocks])
+        for block, first, whole in zip(blocks, firsts, wholes, strict=True):
+            rule = _rule(block, first, whole)
+            if rule is None:
+                left.append(block)
+            else:
+                runs.append(rule)
+    single = _each([code for block in left for code in block], ask)
+    return _merged(runs, single), single
+
+
+def _each(codes: list[int], ask: _AskHere) -> dict[int, bytes]:
+    """Of each its weight. Asked many at a time, with a separator whose weight parts the answer."""
+    (mark,) = ask([_SEPARATOR])
+    groups = [codes[at : at + _JOINED] for at in range(0, len(codes), _JOINED)]
+    texts = [_SEPARATOR + _SEPARATOR.join(map(chr, group)) + _SEPARATOR for group in groups]
+    weights: dict[int, bytes] = {}
+    alone: list[int] = []
+    for group, answer in zip(groups, ask(texts), strict=True):
+        parts = _split(answer, mark)
+        if len(parts) == len(group) + 2:
+            weights |= zip(group, parts[1:-1], strict=True)
+        else:  # one of them has the separator's weight
+            alone += group
+    return weights | dict(zip(alone, ask([chr(code) for code in alone]), strict=True))
+
+
+def _split(weight: bytes, mark: bytes) -> list[bytes]:
+    """Parts a weight at `mark`, which is one unit."""
+    size = len(mark)
+    parts = [bytearray()]
+    for at in range(0, len(weight), size):
+        unit = weight[at : at + size]
+        if unit == mark:
+            parts.append(bytearray())
         else:
-            _append(runs, rule)
-    single = dict(zip(codes, ask([chr(code) for code in codes]), strict=True))
-    runs += _take_runs(single)
-    return sorted(runs), single
-
-
-def _blocks(limit: int) -> Iterator[range]:
-    for first in range(0, limit, _BLOCK):
-        if not 0xD800 <= first <= 0xDFFF:  # surrogates aren't characters
-            yield range(first, first + _BLOCK)
+            parts[-1] += unit
+    return [bytes(part) for part in parts]
 
 
 def _rule(block: range, first: bytes, whole: bytes) -> Run | None:
     if whole == first * len(block):
         return Run(block[0], len(block), 0, first)
-    run = Run(block[0], len(block), 1, first)
-    fits = int.from_bytes(first, "big") + len(block) <= 1 << 8 * len(first)
-    return run if fits and whole == b"".join(map(run.weight_of, block)) else None
+    number = int.from_bytes(first, "big")
+    integer = {2: "H", 4: "I"}.get(len(first))
+    if integer is None or number + len(block) > 1 << 8 * len(first):
+        return None
+    growing = struct.pack(f">{len(block)}{integer}", *range(number, number + len(block)))
+    return Run(block[0], len(block), 1, first) if whole == growing else None
 
 
-def _append(runs: list[Run], run: Run) -> None:
-    """Adds a run, to the last one if it goes on with it."""
-    if runs:
-        last = runs[-1]
-        end = last.first + last.length
-        if end == run.first and last.step == run.step and last.weight_after() == run.weight:
-            runs[-1] = last._replace(length=last.length + run.length)
-            return
-    runs.append(run)
+def _merged(runs: Sequence[Run], single: dict[int, bytes]) -> list[Run]:
+    """Runs that go on with one another as one, with those that `_take_runs` finds."""
+    merged: list[Run] = []
+    for run in sorted([*runs, *_take_runs(single)]):
+        last = merged[-1] if merged else run
+        goes_on = last.first + last.length == run.first and last.step == run.step
+        if goes_on and last.weight_after() == run.weight:
+            merged[-1] = last._replace(length=last.length + run.length)
+        else:
+            merged.append(run)
+    return merged
 
 
 def _take_runs(single: dict[int, bytes]) -> list[Run]:
