@@ -78,6 +78,11 @@ class Replica:
         self.copy_schema()
         return order
 
+    def create_large(self) -> None:
+        """Creates a table for rows that are larger than a message, on both sides."""
+        for server in (self.source, self.target):
+            self.on(server, "CREATE TABLE large (id INT PRIMARY KEY, data LONGBLOB)")
+
     def create_elsewhere(self) -> Order:
         """Tables in a database that isn't replicated, for traffic that only moves the binlog."""
         with self.source.connect() as connection:

@@ -1,0 +1,100 @@
+"""The named crash points of both services, and how to make a service come by each of them."""
+
+import itertools
+import random
+import signal
+import time
+from collections.abc import Callable
+
+import mysync_consumer.cli
+import mysync_producer.cli
+from fix_pipeline import Replica
+from mysync_lab.services import Service
+from mysync_runtime import crash
+
+# Importing the services is what declares their points.
+assert mysync_producer.cli
+assert mysync_consumer.cli
+POINTS = sorted(crash.list_points())
+
+# Passed while a pipeline begins, in this order, before it has any traffic of its own.
+BEGINNING = (
+    "producer.after_election",
+    "producer.first_start.before_topics",
+    "producer.first_start.after_topics",
+    "producer.first_start.before_first_commit",
+    "producer.first_start.after_first_commit",
+    "producer.before_dump",
+    "producer.adoption",
+    "consumer.before_claim",
+    "claim.after_offset_commit",
+    "claim.after_lock",
+    "claim.after_epoch",
+    "line.waiting",
+    "line.opened",
+)
+RUNNING = [point for point in POINTS if point not in BEGINNING]
+
+# How often a point is passed, at most, before the process dies there. Others: the first time.
+OFTEN = {
+    "producer.before_produce": 40,
+    "producer.after_produce": 40,
+    "producer.before_kafka_commit": 15,
+    "producer.after_state_write": 15,
+    "producer.after_kafka_commit": 15,
+    "producer.heartbeat": 4,
+    "consumer.before_begin": 60,
+    "consumer.after_binlog": 60,
+    "consumer.before_commit": 60,
+    "consumer.after_commit": 60,
+    "consumer.after_frontier_publish": 60,
+}
+SECONDS = 60
+
+
+def armed(point: str, random_: random.Random) -> str:
+    """The value of MYSYNC_CRASH for this point, at a random count."""
+    return f"{point}:{random_.randint(1, OFTEN.get(point, 1))}"
+
+
+def is_producers(point: str) -> bool:
+    return point.startswith("producer.")
+
+
+def cut_the_dump(replica: Replica, service: Service) -> None:
+    """Kills the producer's session on the source, as an administrator would."""
+    with replica.source.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog%'")
+        for (session,) in cursor.fetchall():
+            cursor.execute(f"KILL {session}")
+
+
+def ask_to_stop(replica: Replica, service: Service) -> None:
+    service.terminate()
+
+
+def join_another(replica: Replica, service: Service) -> None:
+    """A second member of the group, which takes partitions away from the first."""
+    replica.pipeline.consumer().start()
+
+
+# What has to happen for the process to come by, beside traffic.
+STIMULI: dict[str, Callable[[Replica, Service], None]] = {
+    "producer.reconnect": cut_the_dump,
+    "consumer.on_revoke": join_another,
+    "consumer.stopping": ask_to_stop,
+}
+
+_large = itertools.count(1)
+
+
+def await_death(replica: Replica, victim: Service, point: str) -> None:
+    """Does what the point needs, and adds rows larger than a message, until the victim is dead."""
+    if stimulus := STIMULI.get(point):
+        victim.wait_ready()
+        stimulus(replica, victim)
+    deadline = time.monotonic() + SECONDS
+    while victim.running and time.monotonic() < deadline:
+        number = next(_large)
+        replica.on_source(f"REPLACE INTO large VALUES ({number % 5}, REPEAT('{number}', 40000))")
+    assert victim.wait_exit(1) == -signal.SIGKILL, victim.log_tail()
