@@ -50,8 +50,10 @@ class Control:
         self._thread.start()
 
     def close(self) -> None:
+        """Ends the thread, if it was started."""
         self._ended.set()
-        self._thread.join(5.0)
+        if self._thread.ident is not None:
+            self._thread.join(5.0)
 
     @property
     def info(self) -> records.PipelineInfo | None:
