@@ -14,8 +14,9 @@ PYTEST := $(RUN)/pytest
 
 .PHONY: setup build pure demo test chaos soak bench lint format up down status clean
 
+# Compiling is left to `build`, which keeps what it made; uv would compile all in a place of its own.
 setup: $(UV)
-	$(UV) sync --frozen --quiet
+	MYSYNC_PURE=1 $(UV) sync --frozen --quiet
 	@$(MAKE) --no-print-directory build
 
 .venv-tools/bin/uv:
