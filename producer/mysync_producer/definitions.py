@@ -1,7 +1,8 @@
 """Versions of tables as they stand on the control topic: ids, Avro schemas, folding and routing.
 
-While the stream may still be in the past of what `information_schema` showed, tables are routed
-whole (`provisional`); at the adoption line they get the routing that `routing_of` gives them.
+What `information_schema` showed may be ahead of the stream. Until the stream has passed that
+moment, tables are routed whole; at the adoption line they get the routing that `routing_of` gives
+them.
 """
 
 import json
@@ -76,10 +77,8 @@ def define(
     pipeline: str,
     ids: SchemaIds,
     ask: Ask,
-    *,
-    provisional: bool,
 ) -> Definitions:
-    """First versions of all tables of a new pipeline."""
+    """First versions of all tables of a new pipeline, routed whole."""
     definitions = Definitions()
     folds: dict[str, FoldRecord | None] = {}
     numbered = []
@@ -101,11 +100,9 @@ def define(
     definitions.fold_records = [record for record in folds.values() if record is not None]
     routing = routing_of(numbered)
     for table in numbered:
-        final = routing[table.table_id]
-        if provisional:
-            final = Routing(mode="whole", anchor=final.anchor)
+        whole = Routing(mode="whole", anchor=routing[table.table_id].anchor)
         definitions.take(
-            table.model_copy(update={"id": definitions.next_version, "routing": final})
+            table.model_copy(update={"id": definitions.next_version, "routing": whole})
         )
     return definitions
 

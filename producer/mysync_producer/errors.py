@@ -1,20 +1,23 @@
 """What the producer adds to the runtime's errors.
 
-    TransientError (mysync_runtime)
-    ├── LeadershipLost      another producer is the active one now: wait in line again
-    └── RowsTakenBack       the source rolled back rows that are in the open Kafka transaction
-    DataError (mysync_runtime)
-    └── UnknownTable        rows of a table whose definition was never recorded
+    MysyncError
+    ├── LeadershipLost          another producer is the active one now: wait in line again
+    ├── TransientError
+    │   └── RowsTakenBack       the source took back rows that are in the open Kafka transaction
+    └── DataError
+        └── UnknownTable        rows of a table whose definition was never recorded
 
 `rowerrors.py` holds what can be wrong with a table's description or a row's bytes.
 """
 
-from mysync_runtime.errors import DataError, TransientError
+from mysync_runtime.errors import DataError, MysyncError, TransientError
 
 __all__ = ["LeadershipLost", "RowsTakenBack", "UnknownTable"]
 
 
-class LeadershipLost(TransientError):
+class LeadershipLost(MysyncError):
+    """Not retriable: what was tried must not be tried again before the next election."""
+
     advice = "This process waits as a standby."
 
 

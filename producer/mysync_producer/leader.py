@@ -28,7 +28,6 @@ class Leader:
     def __init__(self, settings: Settings) -> None:
         self._topic = settings.control_topic
         self._elected = False
-        self._lost = False
         self._checked = 0.0
         self._consumer = Consumer(
             kafka.consumer_properties(
@@ -55,16 +54,14 @@ class Leader:
             stop.raise_if_requested()
             tick()
             self._poll(0.2)
-        self._lost = False
 
     def check(self) -> None:
-        """Raises LeadershipLost when another producer was given the partition. Cheap."""
+        """Raises LeadershipLost unless this process is the elected one. Cheap."""
         now = time.monotonic()
         if now - self._checked >= _CHECK_SECONDS:
             self._checked = now
             self._poll(0.0)
-        if self._lost:
-            self._lost = False
+        if not self._elected:
             raise LeadershipLost("another producer of this pipeline was elected")
 
     def resign(self) -> None:
@@ -92,4 +89,3 @@ class Leader:
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if partitions:
             self._elected = False
-            self._lost = True

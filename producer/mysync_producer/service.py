@@ -26,7 +26,7 @@ from mysync_producer.transaction import TakenBack
 from mysync_runtime import kafka
 from mysync_runtime.backoff import reach, retry_forever
 from mysync_runtime.crash import crash_point
-from mysync_runtime.errors import ConnectionLost, TransientError
+from mysync_runtime.errors import ConnectionLost, DataError, TransientError
 from mysync_runtime.http import Readiness, Ticker
 from mysync_runtime.lifecycle import Stop, Stopped
 from mysync_runtime.log import get_logger
@@ -39,6 +39,7 @@ log = get_logger("producer")
 
 # A process that wasn't elected for so many session timeouts is a standby: somebody else is active.
 _STANDBY_TIMEOUTS = 3
+_LONGEST_PAUSE = 5.0  # seconds
 
 
 class Producer:
@@ -54,6 +55,8 @@ class Producer:
         self._leader: Leader | None = None
         self._taken_back = TakenBack()
         self._waiting_since = time.monotonic()
+        self._failures = 0
+        self._progress: tuple[Session | None, int] = (None, 0)
 
     def run(self) -> None:
         """Everything, until a stop."""
@@ -65,10 +68,10 @@ class Producer:
             while not self.stop.requested:
                 try:
                     self._lead()
-                except TransientError as error:
+                except (LeadershipLost, TransientError) as error:
                     count_error(error)
                     log.warning("starting over", error=str(error))
-                    self.stop.sleep(0.0 if isinstance(error, LeadershipLost) else 0.1)
+                    self.stop.sleep(self._pause())
         except Stopped:
             pass
         finally:
@@ -114,12 +117,17 @@ class Producer:
                 self._stream(session, stream, capture)
             except ConnectionLost as error:
                 session.lost(capture, error)
+                self.stop.wait(self._pause())
+            except DataError:
+                session.keep_whole(capture)
+                raise
             finally:
                 stream.close()
 
     def _stream(self, session: Session, stream: BinlogStream, capture: Capture) -> None:
         """The main loop."""
         publisher, transaction = session.publisher, capture.transaction
+        session.adopt_when_due(capture)
         while not self.stop.requested:
             self._alive()
             if stream.wait(session.patience(capture, time.monotonic()), self.stop.fileno()):
@@ -134,8 +142,16 @@ class Producer:
             between = not (transaction.open or behind)
             if publisher.open and (between or publisher.overdue(now)):
                 session.commit(capture)
-        if publisher.open and not transaction.open:
-            session.commit(capture)
+        session.keep_whole(capture)
+
+    def _pause(self) -> float:
+        """Seconds before trying again: longer each time, until something was committed."""
+        session = self.session
+        progress = (session, 0 if session is None else session.commits)
+        moved = progress[1] > 0 and progress != self._progress
+        self._progress = progress
+        self._failures = 0 if moved else self._failures + 1
+        return min(_LONGEST_PAUSE, 0.1 * 2.0 ** min(self._failures, 10))
 
     def _alive(self) -> None:
         """Called often: the loop turns, and this process is still the elected one."""

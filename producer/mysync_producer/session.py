@@ -67,6 +67,7 @@ class Session:
         self.stop = stop
         self.alive = alive
         self.streaming = False
+        self.commits = 0
         self._sequencer = Sequencer(self.state.seq, list(self.state.last_seqs))
         self._tables = Tables(
             filters,
@@ -91,6 +92,7 @@ class Session:
 
         Raises PositionLost, SourceDiverged, and ConnectionLost to be tried again.
         """
+        self.alive()
         source = Source.connect(self.settings.source)
         try:
             begin = verify_source(source, self.state, self.stop)
@@ -123,13 +125,19 @@ class Session:
         self.streaming = False
         metrics.RECONNECTS.inc()
         if self.publisher.open:
-            if capture.transaction.open:
+            if capture.transaction.sent:
                 raise error
             self.commit(capture)
         log.warning("the source's connection was lost", error=str(error))
         crash_point(points.RECONNECT)
 
     # -- Kafka
+
+    def keep_whole(self, capture: Capture) -> None:
+        """Before the end: commits what came before the open transaction, if none of that one was
+        sent."""
+        if self.publisher.open and not capture.transaction.sent:
+            self.commit(capture)
 
     def commit(self, capture: Capture) -> None:
         """Commits everything sent with the place that `capture` has reached."""
@@ -157,6 +165,7 @@ class Session:
             }
         )
         self.publisher.commit(state)
+        self.commits += 1
         transaction.committed()
         self.state = state
         metrics.COMMITS.inc()

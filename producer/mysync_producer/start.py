@@ -235,14 +235,11 @@ def _begin(
     if settings.schema_registry.url:
         ids = RegistryIds(settings.schema_registry)
         fixed = control.fixed_schemas(ids.id_of)
-    # Nothing was written between the two ends: what was read is exactly what holds at E0.
-    moved = end.position != begin.position
     definitions = define(
         catalog.tables,
         settings.pipeline,
         ids,
         asker(lambda sql: source.scalar(sql)),
-        provisional=moved,
     )
     rows = topics[settings.rows_topic]
     info = PipelineInfo(
@@ -261,7 +258,7 @@ def _begin(
         schemas=fixed,
         created_ts=time.time_ns() // 1000,
     )
-    state = _first_state(info, source, begin, end if moved else None, filters, definitions, own)
+    state = _first_state(info, source, begin, end, filters, definitions, own)
     publisher.control([control.encode(info, info.ids())])
     publisher.control(control_records(info, definitions.schemas.values(), definitions.fold_records))
     line = line_record(info, 1, [0] * info.partitions)
@@ -277,22 +274,21 @@ def _first_state(
     info: PipelineInfo,
     source: Source,
     begin: LogEnd,
-    end: LogEnd | None,
+    end: LogEnd,
     filters: Filters,
     definitions: Definitions,
     ids: OwnIds,
 ) -> State:
-    learning = None
-    if end is not None:
-        learning = Learning(
-            server=source.server(),
-            file=end.position.file,
-            pos=end.position.pos,
-            gtids=None if end.gtids is None else str(end.gtids),
-        )
+    server = source.server()
+    learning = Learning(
+        server=server,
+        file=end.position.file,
+        pos=end.position.pos,
+        gtids=None if end.gtids is None else str(end.gtids),
+    )
     return State(
         pipeline_uuid=info.uuid,
-        server=source.server(),
+        server=server,
         file=begin.position.file,
         pos=begin.position.pos,
         gtids=None if begin.gtids is None else str(begin.gtids),

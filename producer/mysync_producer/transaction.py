@@ -195,6 +195,11 @@ class SourceTransaction:
         predecessor committed pass again, their number."""
         return max(self.rows, self._committed) if self.open else 0
 
+    @property
+    def sent(self) -> bool:
+        """Whether records of the open transaction were sent since the last commit."""
+        return self.open and self.rows > self._committed
+
     # -- inner
 
     def _take_back(self, mark: _Savepoint, why: str, upto: int = 0) -> None:
