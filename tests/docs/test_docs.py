@@ -68,5 +68,7 @@ def test_links_and_named_paths_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_make_targets_that_are_named_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"(?:`|^)make ([a-z]+)\b", page.read_text(), re.MULTILINE):
+    blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    commands = [*re.findall(r"`(make [^`]*)`", page.read_text()), *"".join(blocks).splitlines()]
+    for target in re.findall(r"^make ([a-z]+)", "\n".join(commands), re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
