@@ -95,7 +95,8 @@ def main() -> None:
     try:
         app()
     except LabError as error:
-        logs.print(f"[red]error:[/] {error}")
+        # Not through rich: servers' log lines hold what looks like markup.
+        typer.echo(f"error: {error}", err=True)
         sys.exit(1)
 
 

@@ -147,6 +147,7 @@ Acquire::Check-Valid-Until "false";
 Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
 Acquire::Retries "3";
+APT::Update::Error-Mode "any";
 """
     )
     return config
