@@ -27,13 +27,13 @@ class Stage:
     """One pipeline: its topics, its target, its consumers and what its table should hold."""
 
     def __init__(
-        self, folder: Path, target: SqlServer, kafka: Server | str, **sections: Any
+        self, folder: Path, server: SqlServer, kafka: Server | str, **sections: Any
     ) -> None:
         self.db = f"stage{os.getpid()}_{next(_numbers)}"
-        self.target = target
+        self.target = server
         # A short session timeout: a killed member's partitions move soon.
         sections = {"apply": {"group_session_timeout_ms": 1500}} | sections
-        self.pipeline = Pipeline(folder, settings(self.db, target, target, kafka, **sections))
+        self.pipeline = Pipeline(folder, settings(self.db, server, server, kafka, **sections))
         self.settings = load(self.pipeline.config, role="consumer")
         self.writer = TopicWriter(self.settings)
         self.rows: dict[int, dict[str, Any]] = {}
@@ -180,8 +180,8 @@ def make_stage(mysql_b: SqlServer, kafka: KafkaServer, tmp_path: Path) -> Iterat
     """Makes stages on the shared target and broker, or on others."""
     made: list[Stage] = []
 
-    def make(target: SqlServer = mysql_b, broker: Server | str = kafka, **sections: Any) -> Stage:
-        stage = Stage(tmp_path / f"stage-{len(made)}", target, broker, **sections)
+    def make(server: SqlServer = mysql_b, broker: Server | str = kafka, **sections: Any) -> Stage:
+        stage = Stage(tmp_path / f"stage-{len(made)}", server, broker, **sections)
         made.append(stage)
         return stage
 

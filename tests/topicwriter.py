@@ -125,7 +125,8 @@ class TopicWriter:
         self._producer.commit_transaction(30)
 
     def abort(self) -> None:
-        """Aborts; seq and prev go back by themselves only if the caller restores them."""
+        """Aborts. Whoever goes on after it puts `seq` and `prev` back."""
+        self._producer.flush(10)
         self._producer.abort_transaction(30)
 
     def __enter__(self) -> "TopicWriter":

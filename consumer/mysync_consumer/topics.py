@@ -1,7 +1,7 @@
 """Whether the topics still are those that the pipeline began with.
 
 A topic that was made again has another id, which is certain at once. One that isn't there may only
-be unknown yet to a broker that has just started, so its absence counts after a while. """
+be unknown yet to a broker that has just started, so its absence counts after a while."""
 
 import time
 

@@ -1,0 +1,172 @@
+"""Connections that break, servers that are killed, processes that come back from the dead."""
+
+import random
+import subprocess
+from pathlib import Path
+
+from fix_topics import MakeStage, Stage
+from mysync_lab.lab import Lab
+from mysync_lab.proxy import FaultProxy
+from mysync_lab.sql import SqlServer
+
+COM_QUERY_COMMIT = b"\x07\x00\x00\x00\x03COMMIT"
+
+
+def epochs_in_binlog(lab: Lab, stage: Stage, tmp_path: Path) -> dict[int, list[int]]:
+    """The epochs of the pipeline's committed checkpoint updates, by partition, in binlog order."""
+    logs = [row[0] for row in stage.sql("SHOW BINARY LOGS", database=None)]
+    done = subprocess.run(
+        [
+            *lab.tool("mysqlbinlog", stage.target.name),
+            "--read-from-remote-server",
+            *stage.target.login,
+            "--base64-output=decode-rows",
+            "-v",
+            *logs[-2:],
+        ],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=True,
+    )
+    found: dict[int, list[int]] = {}
+    update = mine = False
+    partition = 0
+    for line in done.stdout.splitlines():
+        if line.startswith(("### UPDATE", "### INSERT", "### DELETE")):
+            update, mine = line == "### UPDATE `mysync`.`checkpoint`", False
+        elif line.startswith("### SET"):
+            mine = False
+        elif update and line.startswith(f"###   @1='{stage.name}'"):
+            mine = True
+        elif mine and line.startswith("###   @2="):
+            partition = int(line.split("=")[1].split()[0])
+        elif mine and line.startswith("###   @10="):
+            found.setdefault(partition, []).append(int(line.split("=")[1].split()[0]))
+            mine = False
+    return found
+
+
+def test_a_commit_whose_answer_is_lost_is_neither_lost_nor_doubled(
+    make_stage: MakeStage, mysql_b: SqlServer
+) -> None:
+    with FaultProxy(mysql_b.host, mysql_b.port) as proxy:
+        stage = make_stage(
+            target={"port": proxy.port}, topics={"partitions": 2}, apply={"coalesce": False}
+        ).begin()
+        stage.ready()
+        for seed in range(4):
+            proxy.drop_answer(COM_QUERY_COMMIT)
+            with stage.writer:
+                stage.load(seed, 60)
+            assert proxy.dropped.wait(20)
+            stage.wait_applied()
+        stage.assert_items()
+        log = stage.pipeline.services[0].log.read_text()
+        assert log.count("outcome of a COMMIT is unknown") >= 4
+
+
+def test_a_target_that_can_not_be_reached_for_a_while_is_waited_for(
+    make_stage: MakeStage, mysql_b: SqlServer
+) -> None:
+    with FaultProxy(mysql_b.host, mysql_b.port) as proxy:
+        stage = make_stage(
+            target={"port": proxy.port, "read_timeout": 3, "connect_timeout": 3},
+            topics={"partitions": 2},
+        ).begin()
+        consumer = stage.ready()
+        for seed, fault in enumerate((proxy.cut, proxy.half_open, proxy.stall)):
+            with stage.writer:
+                stage.load(seed, 60)
+            fault()
+            with stage.writer:
+                stage.load(10 + seed, 60)
+            proxy.resume()
+            stage.wait_applied()
+        stage.assert_items()
+        assert consumer.running
+
+
+def test_a_killed_target_is_waited_for(make_stage: MakeStage, private_lab: Lab) -> None:
+    private_lab.add("mysql-k", "mysql").start()
+    target = private_lab.mysql("mysql-k")
+    stage = make_stage(server=target, topics={"partitions": 2}, apply={"coalesce": False}).begin()
+    consumer = stage.ready()
+    for seed in range(2):
+        with stage.writer:
+            stage.load(seed, 200)
+        target.kill()
+        with stage.writer:
+            stage.load(10 + seed, 200)
+        target.start()
+        stage.wait_applied()
+        stage.assert_items()
+    assert consumer.running
+
+
+def test_a_killed_broker_is_waited_for(make_stage: MakeStage, private_lab: Lab) -> None:
+    private_lab.add("kafka-k", "kafka").start()
+    kafka = private_lab.kafka("kafka-k")
+    stage = make_stage(broker=kafka, topics={"partitions": 2}).begin()
+    consumer = stage.ready()
+    with stage.writer:
+        stage.load(1, 100)
+    kafka.kill()
+    kafka.start()
+    with stage.writer:
+        stage.load(2, 100)
+    stage.wait_applied(60)
+    stage.assert_items()
+    assert consumer.running
+
+
+def test_records_of_an_aborted_transaction_are_never_seen(stage: Stage) -> None:
+    stage.ready()
+    with stage.writer:
+        stage.load(1, 50)
+    seq, prev = stage.writer.seq, list(stage.writer.prev)
+    rows = dict(stage.rows)
+    stage.writer.begin()
+    stage.load(2, 50)
+    stage.writer.abort()
+    stage.writer.seq, stage.writer.prev, stage.rows = seq, prev, rows
+    with stage.writer:
+        stage.load(3, 50)
+    stage.wait_applied()
+    stage.assert_items()
+
+
+def test_a_consumer_that_comes_back_from_the_dead_commits_nothing(
+    make_stage: MakeStage, lab: Lab, tmp_path: Path
+) -> None:
+    stage = make_stage(
+        topics={"partitions": 3},
+        apply={"coalesce": False, "batch_rows": 20, "group_session_timeout_ms": 1500},
+    ).begin()
+    choose = random.Random(1)
+    first, second = stage.ready(), None
+    for seed in range(3):
+        with stage.writer:
+            stage.load(seed, 300)
+        stage.wait(
+            lambda: any(
+                row["last_seq"] > choose.randrange(100) for row in stage.checkpoint().values()
+            ),
+            "some rows to be applied",
+        )
+        first.freeze()
+        if second is None:
+            second = stage.consumer()
+        with stage.writer:
+            stage.load(10 + seed, 300)
+        stage.wait_applied(60)
+        stage.assert_items()
+        first.thaw()
+        with stage.writer:
+            stage.load(20 + seed, 300)
+        stage.wait_applied(60)
+        stage.assert_items()
+        first, second = second, first
+    for epochs in epochs_in_binlog(lab, stage, tmp_path).values():
+        assert epochs == sorted(epochs)
+    assert any(row["epoch"] > 2 for row in stage.checkpoint().values())
