@@ -118,11 +118,11 @@ class LiveView:
             table.add_column(heading)
         for one in comparison.tables:
             table.add_row(
-                str(one.table),
+                one.table.table,
                 str(one.source_rows),
                 str(one.target_rows),
-                one.source_checksum,
-                one.target_checksum,
+                _half(one.source_checksum),
+                _half(one.target_checksum),
                 Text("equal", "green") if one.equal else Text("DIFFERENT", "bold red"),
             )
         self._console.print(table)
@@ -179,6 +179,11 @@ def _lag(snapshot: Snapshot) -> Table:
         colour = "green" if lag < 500 else "yellow" if lag < 5_000 else "red"
         table.add_row(str(partition), _n(lag), Text("█" * length, colour))
     return table
+
+
+def _half(checksum: str | None) -> str:
+    """Enough of it for eyes, so that a line fits a terminal; the whole is compared."""
+    return "" if checksum is None else f"{checksum[:16]}…"
 
 
 def _n(value: float) -> str:
