@@ -1,9 +1,13 @@
 """Rows events for the target's `BINLOG` statement: a constant format description, and groups.
 
-A group is a TABLE_MAP followed by one rows event (version 2) that closes it. The server forgets the
-map at the end of a group and ignores, with OK, rows without one; an unfinished group can crash it.
-So groups exist only whole: they are put together when the statement is, each rows event with
-STMT_END, each behind its own map.
+A group is what the server applies as one statement: the TABLE_MAPs of its tables, then rows events
+(version 2) of these tables, of which the last one, and only that, has STMT_END. The server forgets
+the maps there; it ignores, with OK, rows without a map, and an unfinished group can crash it. So
+groups exist only whole: they are put together when the statement is.
+
+Opening the tables of a group costs as much as dozens of rows. Rows therefore stay in one group
+however tables and kinds alternate, until the flag for foreign-key checks changes (the server looks
+at it once per statement), or the group is large.
 
 Checksums are off (the constant format description says so) because BINLOG doesn't verify them.
 
@@ -14,6 +18,7 @@ Format: MySQL source documentation, `mysql::binlog::event` (`Log_event_header`,
 import struct
 from binascii import b2a_base64
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mysync_consumer.rowimage import ImagePlan
@@ -38,6 +43,9 @@ SERVER_ID = 1
 MAX_EVENT_BYTES = 1 << 20
 """A rows event takes more rows up to this; one row may be larger."""
 
+MAX_GROUP_BYTES, MAX_GROUP_TABLES = 8 << 20, 64
+"""A group takes more rows, and tables, up to this: its tables stay open and locked till its end."""
+
 
 def event(kind: int, body: bytes, timestamp: int) -> bytes:
     """An event without a checksum."""
@@ -60,13 +68,64 @@ FDE_STATEMENT = binlog(FORMAT_DESCRIPTION)
 
 
 @dataclass(slots=True)
-class Group:
-    """Rows of one table, kind and flags."""
+class Rows:
+    """A rows event: rows of one table and kind."""
 
     plan: ImagePlan
     kind: str
-    flags: int
     images: bytearray = field(default_factory=bytearray)
+
+    def head(self, table_id: bytes, flags: int) -> bytes:
+        """What stands between the event's header and its images."""
+        plan = self.plan
+        columns = b"" if self.kind == "c" else plan.before_columns
+        if self.kind != "d":
+            columns += plan.after_columns
+        # 2 is the length of the (empty) extra data, itself included.
+        return table_id + struct.pack("<HH", flags, 2) + plan.column_count + columns
+
+    @property
+    def size(self) -> int:
+        return HEADER.size + len(self.head(bytes(6), 0)) + len(self.images)
+
+
+@dataclass(slots=True)
+class Group:
+    """Rows events that the server applies as one statement. `plans`: of each table, by its name."""
+
+    flags: int
+    plans: dict[tuple[str, str], ImagePlan] = field(default_factory=dict)
+    rows: list[Rows] = field(default_factory=list)
+    images: int = 0
+
+    def takes(self, plan: ImagePlan, flags: int, size: int) -> bool:
+        """Whether rows of this plan may join: a table has one plan, so it is never mapped twice."""
+        if flags != self.flags or self.images + size > MAX_GROUP_BYTES:
+            return False
+        mine = self.plans.get(name_of(plan))
+        return mine is plan or (mine is None and len(self.plans) < MAX_GROUP_TABLES)
+
+    def events(self, now: int) -> Iterator[bytes | bytearray]:
+        ids = {}
+        for i, (name, plan) in enumerate(self.plans.items(), 1):
+            ids[name] = i.to_bytes(6, "little")
+            yield event(TABLE_MAP_EVENT, ids[name] + plan.table_map[6:], now)
+        last = self.rows[-1]
+        for rows in self.rows:
+            flags = self.flags | STMT_END if rows is last else self.flags
+            head = rows.head(ids[name_of(rows.plan)], flags)
+            kind, size = ROWS_EVENTS[rows.kind], HEADER.size + len(head) + len(rows.images)
+            yield HEADER.pack(now, kind, SERVER_ID, size, 0, 0) + head
+            yield rows.images
+
+    @property
+    def size(self) -> int:
+        maps = sum(HEADER.size + len(plan.table_map) for plan in self.plans.values())
+        return maps + sum(rows.size for rows in self.rows)
+
+
+def name_of(plan: ImagePlan) -> tuple[str, str]:
+    return plan.target.db, plan.target.table
 
 
 class GroupWriter:
@@ -96,59 +155,41 @@ class GroupWriter:
         if kind not in ROWS_EVENTS:
             raise ValueError(f"rows of kind {kind!r}")
         rows = plan.measure(images, kind != "c", kind != "d")
-        if not rows:
-            return 0
-        flags &= NO_FOREIGN_KEY_CHECKS
-        last = self.groups[-1] if self.groups else None
-        if (
-            last is None
-            or last.plan is not plan
-            or last.kind != kind
-            or last.flags != flags
-            or len(last.images) + len(images) > self.max_event_bytes
-        ):
-            last = Group(plan, kind, flags)
-            self.groups.append(last)
-        last.images += images
-        self.rows[kind] += rows
+        if rows:
+            group = self._group(plan, flags & NO_FOREIGN_KEY_CHECKS, len(images))
+            last = group.rows[-1] if group.rows else None
+            if (
+                last is None
+                or last.plan is not plan
+                or last.kind != kind
+                or len(last.images) + len(images) > self.max_event_bytes
+            ):
+                last = Rows(plan, kind)
+                group.rows.append(last)
+            last.images += images
+            group.images += len(images)
+            self.rows[kind] += rows
         return rows
+
+    def _group(self, plan: ImagePlan, flags: int, size: int) -> Group:
+        if not self.groups or not self.groups[-1].takes(plan, flags, size):
+            self.groups.append(Group(flags))
+        group = self.groups[-1]
+        group.plans[name_of(plan)] = plan
+        return group
 
     @property
     def size(self) -> int:
         """Bytes of the statement: what `max_allowed_packet` has to hold."""
-        plain = sum(self._group_size(group) for group in self.groups)
+        plain = sum(group.size for group in self.groups)
         return (plain + 2) // 3 * 4 + len(b"BINLOG ''")
 
     def events(self, now: int) -> bytes:
         """The events of all groups; `now` (seconds since 1970) becomes the target's timestamp."""
-        out = bytearray()
-        ids: dict[int, int] = {}
-        for group in self.groups:
-            table_id = ids.setdefault(id(group.plan), len(ids) + 1).to_bytes(6, "little")
-            out += event(TABLE_MAP_EVENT, table_id + group.plan.table_map[6:], now)
-            head = self._rows_head(group, table_id)
-            size = HEADER.size + len(head) + len(group.images)
-            out += HEADER.pack(now, ROWS_EVENTS[group.kind], SERVER_ID, size, 0, 0)
-            out += head
-            out += group.images
-        return bytes(out)
+        return b"".join(part for group in self.groups for part in group.events(now))
 
     def statement(self, now: int) -> bytes:
         """`BINLOG '…'` for all groups. Raises ValueError without any: that isn't a statement."""
         if not self.groups:
             raise ValueError("no rows for a BINLOG statement")
         return binlog(self.events(now))
-
-    def _rows_head(self, group: Group, table_id: bytes) -> bytes:
-        """What stands between a rows event's header and its images."""
-        plan = group.plan
-        columns = b"" if group.kind == "c" else plan.before_columns
-        if group.kind != "d":
-            columns += plan.after_columns
-        # 2 is the length of the (empty) extra data, itself included.
-        fixed = table_id + struct.pack("<HH", group.flags | STMT_END, 2)
-        return fixed + plan.column_count + columns
-
-    def _group_size(self, group: Group) -> int:
-        head = len(self._rows_head(group, bytes(6)))
-        return 2 * HEADER.size + len(group.plan.table_map) + head + len(group.images)

@@ -136,7 +136,57 @@ def test_one_statement_writes_several_tables_and_kinds_in_order(target: Target) 
     target.apply(writer)
     assert target.sql("SELECT id, v FROM a ORDER BY id") == [(1, 5), (2, 1)]
     assert target.sql("SELECT id, v FROM b") == [(49, "x")]
-    assert len(writer.groups) == 5
+    assert [len(group.rows) for group in writer.groups] == [5]
+
+
+def test_alternating_parents_and_children_arrive_in_order_with_keys_checked(
+    target: Target,
+) -> None:
+    target.sql("DROP TABLE IF EXISTS kid, mother")
+    _, mothers, mother_records = made(target, "mother", "id INT PRIMARY KEY, v INT")
+    _, kids, kid_records = made(
+        target,
+        "kid",
+        "id INT PRIMARY KEY, m INT NOT NULL, FOREIGN KEY (m) REFERENCES mother(id)",
+    )
+    writer = target.writer()
+    for i in range(20):
+        target.add(writer, mothers, [mother_records.encode("c", None, {"id": i, "v": 0})])
+        target.add(writer, kids, [kid_records.encode("c", None, {"id": i, "m": i})])
+    for i in range(0, 20, 2):
+        target.add(writer, kids, [kid_records.encode("d", {"id": i, "m": i}, None)])
+        target.add(writer, mothers, [mother_records.encode("d", {"id": i, "v": 0}, None)])
+    assert len(writer.groups) == 1
+    target.apply(writer)
+    assert target.sql("SELECT COUNT(*), MIN(id) FROM mother") == [(10, 1)]
+    assert target.sql("SELECT COUNT(*), SUM(id = m) FROM kid") == [(10, 10)]
+
+    writer.clear()
+    target.add(writer, mothers, [mother_records.encode("c", None, {"id": 50, "v": 0})])
+    target.add(writer, mothers, [mother_records.encode("d", {"id": 1, "v": 0}, None)])
+    with pytest.raises(pymysql.MySQLError) as raised:
+        target.apply(writer)
+    assert raised.value.args[0] == 1451
+    assert target.sql("SELECT COUNT(*) FROM mother") == [(10,)]
+
+
+def test_flags_differ_between_groups_of_one_statement(target: Target) -> None:
+    target.sql("DROP TABLE IF EXISTS kid, mother")
+    target.sql("CREATE TABLE mother (id INT PRIMARY KEY)")
+    _, kids, records = made(
+        target, "kid", "id INT PRIMARY KEY, m INT, FOREIGN KEY (m) REFERENCES mother(id)"
+    )
+    orphans = [records.encode("c", None, {"id": i, "m": 9}) for i in range(3)]
+    writer = target.writer()
+    target.add(writer, kids, orphans[:1], 0x2)
+    target.add(writer, kids, [records.encode("c", None, {"id": 7, "m": None})], 0)
+    target.add(writer, kids, orphans[1:2], 0x2)
+    target.apply(writer)
+    target.add(writer, kids, orphans[2:], 0)
+    with pytest.raises(pymysql.MySQLError) as raised:
+        target.apply(writer)
+    assert raised.value.args[0] in (1452, 1062)
+    assert target.sql("SELECT id FROM kid ORDER BY id") == [(0,), (1,), (7,)]
 
 
 def test_generated_columns_are_right_and_indexed_whoever_computes_them(target: Target) -> None:
@@ -214,7 +264,7 @@ def test_rows_of_megabytes_arrive_in_events_of_their_own(target: Target) -> None
     rows = [{"id": i, "b": bytes([i]) * 1_500_000, "t": "é" * 400_000} for i in range(3)]
     writer = target.writer()
     target.add(writer, plan, [records.encode("c", None, row) for row in rows])
-    assert len(writer.groups) == 3
+    assert [len(group.rows) for group in writer.groups] == [3]
     target.apply(writer)
     found = target.sql(
         "SELECT id, LENGTH(b), HEX(LEFT(b, 1)), CHAR_LENGTH(t) FROM large ORDER BY id"

@@ -1,5 +1,6 @@
 """The emitter without a server: no input makes it write an event that a server could misread."""
 
+import dataclasses
 import random
 import subprocess
 from collections.abc import Iterator
@@ -56,48 +57,80 @@ def images_of(hot: Hot, plan: Any, kind: str, row: dict[str, Any]) -> bytearray:
     return images
 
 
-def test_every_group_is_a_map_and_one_finished_rows_event(hot: Hot) -> None:
+def groups_of(data: bytes) -> Iterator[tuple[list[Event], list[Event]]]:
+    """The maps and the rows events of each group; anything else is a broken statement."""
+    maps: list[Event] = []
+    rows: list[Event] = []
+    for event in events(data):
+        if event.kind == 19:
+            assert not rows, "a map after rows: the group before it wasn't finished"
+            maps.append(event)
+        else:
+            assert event.kind in (30, 31, 32)
+            assert event.table_id in [m.table_id for m in maps], "rows without a map"
+            rows.append(event)
+            if event.flags & 0x1:
+                assert {r.table_id for r in rows} == {m.table_id for m in maps}
+                assert len({m.table_id for m in maps}) == len(maps)
+                yield maps, rows
+                maps, rows = [], []
+    assert not maps
+    assert not rows
+
+
+def tables(hot: Hot) -> list[Any]:
+    """Plans of three tables, and a second one of the last."""
+    named = [dataclasses.replace(target_of(), table=name) for name in ("one", "two", "three")]
+    return [hot.rowimage.ImagePlan(SCHEMA, target) for target in [*named, named[-1]]]
+
+
+def test_every_group_is_its_maps_and_finished_rows_events(
+    hot: Hot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     rng = random.Random(seed)
-    plans = [hot.rowimage.ImagePlan(SCHEMA, target_of()) for _ in range(3)]
+    plans = tables(hot)
+    names = {plan.target.table.encode(): plan for plan in plans}
     for _ in range(60):
+        monkeypatch.setattr(hot.rowevents, "MAX_GROUP_BYTES", rng.choice([1, 1000, 1 << 23]))
+        monkeypatch.setattr(hot.rowevents, "MAX_GROUP_TABLES", rng.choice([1, 2, 64]))
         writer = hot.rowevents.GroupWriter(max_event_bytes=rng.choice([1, 300, 1 << 20]))
         added = []
         for _ in range(rng.randrange(1, 30)):
-            plan, kind, flags = rng.choice(plans), rng.choice("cud"), rng.randrange(1 << 16)
+            plan, kind = rng.choice(plans), rng.choice("cud")
+            flags = rng.choice([0, 0x10, 0x2, rng.randrange(1 << 16)])
             rows = rng.randrange(4)
             images = bytearray(b"".join(images_of(hot, plan, kind, ROW) for _ in range(rows)))
             assert writer.add(plan, kind, flags, images) == rows
             if rows:
-                added.append((plan, kind, flags & 2, bytes(images)))
+                added.append((plan.target.table, kind, flags & 2, bytes(images)))
         if not added:
             continue
         data = writer.events(NOW)
-        # A BINLOG statement is as long as it said it would be.
         assert len(writer.statement(NOW)) == writer.size
         written = []
-        parts = list(events(data))
-        assert len(parts) % 2 == 0
-        for table_map, rows_event in zip(parts[::2], parts[1::2], strict=True):
-            assert table_map.kind == 19
-            assert rows_event.kind in (30, 31, 32)
-            assert table_map.table_id == rows_event.table_id != bytes(6)
-            assert rows_event.flags & 0x1, "STMT_END"
-            assert not rows_event.flags & ~0x3
-            assert table_map.timestamp == rows_event.timestamp == NOW
-            plan = plans[[p.table_map[6:] for p in plans].index(table_map.body[6:])]
-            assert rows_event.body[8:10] == b"\x02\x00"
-            assert rows_event.body[10] == len(EVERY_KIND)
-            kind = "cud"[rows_event.kind - 30]
-            columns = (b"" if kind == "c" else plan.before_columns) + (
-                b"" if kind == "d" else plan.after_columns
-            )
-            assert rows_event.body[11 : 11 + len(columns)] == columns
-            written.append((kind, rows_event.flags & 2, rows_event.body[11 + len(columns) :]))
-        assert b"".join(w[2] for w in written) == b"".join(a[3] for a in added)
-        expected = [(kind, flags) for _, kind, flags, _ in added]
-        assert merged([(kind, flags) for kind, flags, _ in written]) == merged(expected)
+        for maps, rows_events in groups_of(data):
+            assert {e.timestamp for e in maps + rows_events} == {NOW}
+            assert len({e.flags & 2 for e in rows_events}) == 1
+            by_id = {m.table_id: m.body[6:] for m in maps}
+            assert len(set(by_id.values())) == len(maps), "a table is mapped twice"
+            for rows_event in rows_events:
+                assert not rows_event.flags & ~0x3
+                body = by_id[rows_event.table_id]
+                (name,) = (n for n in names if b"\0" + bytes((len(n),)) + n + b"\0" in body)
+                plan = names[name]
+                assert body == plan.table_map[6:]
+                assert rows_event.body[8:11] == bytes((2, 0, len(EVERY_KIND)))
+                kind = "cud"[rows_event.kind - 30]
+                columns = (b"" if kind == "c" else plan.before_columns) + (
+                    b"" if kind == "d" else plan.after_columns
+                )
+                assert rows_event.body[11 : 11 + len(columns)] == columns
+                images = rows_event.body[11 + len(columns) :]
+                written.append((name.decode(), kind, rows_event.flags & 2, images))
+        assert b"".join(w[-1] for w in written) == b"".join(a[-1] for a in added)
+        assert merged([w[:3] for w in written]) == merged([a[:3] for a in added])
 
 
 def merged(items: list[Any]) -> list[Any]:
@@ -115,21 +148,31 @@ def test_adjacent_rows_share_an_event_up_to_its_size(hot: Hot) -> None:
     assert writer.rows == {"c": 7}
 
 
-def test_kinds_and_flags_are_not_mixed_in_an_event(hot: Hot) -> None:
+def test_kinds_share_a_group_and_flags_do_not(hot: Hot) -> None:
     plan = hot.rowimage.ImagePlan(SCHEMA, target_of())
     writer = hot.rowevents.GroupWriter()
     for kind, flags in (("d", 0), ("d", 2), ("u", 2), ("c", 2), ("c", 0x16), ("c", 0x14)):
         writer.add(plan, kind, flags, images_of(hot, plan, kind, ROW))
-    found = [(e.kind, e.flags) for e in events(writer.events(NOW)) if e.kind != 19]
-    assert found == [(32, 1), (32, 3), (31, 3), (30, 3), (30, 1)]
+    found = [[(e.kind, e.flags) for e in rows] for _, rows in groups_of(writer.events(NOW))]
+    assert found == [[(32, 1)], [(32, 2), (31, 2), (30, 3)], [(30, 1)]]
 
 
-def test_rows_keep_their_order_among_tables(hot: Hot) -> None:
-    one, two = (hot.rowimage.ImagePlan(SCHEMA, target_of()) for _ in range(2))
+def test_alternating_tables_share_a_group_in_their_order(hot: Hot) -> None:
+    one, two, *_ = tables(hot)
     writer = hot.rowevents.GroupWriter()
-    for plan in (one, two, one):
+    for plan in (one, two, one, two):
         writer.add(plan, "c", 0, images_of(hot, plan, "c", ROW))
-    assert [e.table_id[0] for e in events(writer.events(NOW))] == [1, 1, 2, 2, 1, 1]
+    ((maps, rows),) = groups_of(writer.events(NOW))
+    assert [m.table_id[0] for m in maps] == [1, 2]
+    assert [r.table_id[0] for r in rows] == [1, 2, 1, 2]
+
+
+def test_two_versions_of_a_table_do_not_share_a_group(hot: Hot) -> None:
+    *_, three, again = tables(hot)
+    writer = hot.rowevents.GroupWriter()
+    for plan in (three, again, three):
+        writer.add(plan, "c", 0, images_of(hot, plan, "c", ROW))
+    assert len(list(groups_of(writer.events(NOW)))) == 3
 
 
 def test_images_that_do_not_end_with_a_row_are_refused(hot: Hot) -> None:
@@ -311,7 +354,8 @@ def test_mysqlbinlog_reads_the_events_back(hot: Hot, mysql_b: SqlServer, tmp_pat
     assert shown.count("### INSERT INTO `shop`.`orders`") == 2
     assert shown.count("### UPDATE `shop`.`orders`") == 2
     assert shown.count("### DELETE FROM `shop`.`orders`") == 2
-    assert shown.count("flags: STMT_END_F NO_FOREIGN_KEY_CHECKS_F") == 3
+    assert shown.count("flags: NO_FOREIGN_KEY_CHECKS_F") == 2
+    assert shown.count("flags: STMT_END_F NO_FOREIGN_KEY_CHECKS_F") == 1
     for value in ("@1=7 ", "@4=-1.2345 ", "@3=-1 (18446744073709551615)", "@11='Jürgen 😀'"):
         assert value in shown
     assert "@15=2 /* ENUM(1 byte)" in shown
