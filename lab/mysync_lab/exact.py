@@ -2,9 +2,10 @@
 
 Where a type's own text is not enough, an expression is: hex for characters and bytes (their exact
 stored bytes, whatever the collation thinks equal), the number beside the label for ENUM and SET
-(an error value, an empty label), all digits for FLOAT (its own text has six), and for MySQL's JSON
-the type of every value inside: `1` may be a signed or unsigned integer, a decimal, a double.
-The texts of one value are the same on MySQL and MariaDB where both have the type. Sessions are
+(an error value, an empty label), all digits of FLOAT and DOUBLE (their own texts are cut), and
+for MySQL's JSON the type of every value inside: `1` may be a signed or unsigned integer, a decimal,
+a double. The texts of one value are the same on MySQL and MariaDB where both have the type, but for
+doubles of 17 digits. Sessions are
 expected at `time_zone = '+00:00'` on both sides, or at the same zone at least.
 """
 
@@ -87,12 +88,23 @@ def _exact(column: str, data_type: str) -> str:
     if data_type == "bit":
         return f"CONCAT({column} + 0)"
     if data_type in ("float", "double"):
-        return f"CONCAT(CAST({column} AS DOUBLE))"
+        return _real(column)
     if data_type == "json":
         return f"CONCAT(JSON_TYPE({column}), ':', HEX(CAST({column} AS CHAR)))"
     if data_type in ("inet4", "inet6", "uuid"):
         return f"HEX({column})"
     return f"CONCAT({column})"
+
+
+def _real(column: str) -> str:
+    """Sign, digits, and what these digits lack.
+
+    MySQL shortens a double's text to 22 characters, so that neighbours look equal, and MariaDB
+    writes -0.0 as 0: ATAN2 tells its sign.
+    """
+    size = f"CAST(ABS({column}) AS DOUBLE)"
+    sign = f"IF(ATAN2(0, {column}) > 1, '-', '')"
+    return f"CONCAT({sign}, {size}, '~', {size} - (CONCAT({size}) + 0e0))"
 
 
 def json_paths(server: Session, table: TableName, columns: ExactColumns) -> set[tuple[str, str]]:
