@@ -1,0 +1,61 @@
+"""Memory is bounded whatever comes: one transaction of a million rows, a backlog of 2 GB."""
+
+import pytest
+
+from fix_pipeline import MakeReplica
+from mysync_lab.kafka import KafkaServer
+from mysync_lab.services import Service
+
+pytestmark = pytest.mark.soak
+
+LIMIT = 400 * 1024 * 1024
+BACKLOG = 2_000_000_000
+PATIENCE = 1_500
+
+TABLE = "CREATE TABLE t (id BIGINT AUTO_INCREMENT PRIMARY KEY, n INT, pad VARBINARY(1000))"
+# 10,000 rows a time, made by the server itself.
+DIGITS = "(SELECT 0 d UNION ALL " + " UNION ALL ".join(f"SELECT {d}" for d in range(1, 10)) + ")"
+TEN_THOUSAND = f"{DIGITS} a CROSS JOIN {DIGITS} b CROSS JOIN {DIGITS} c CROSS JOIN {DIGITS} e"
+
+
+def say(what: str, **services: Service) -> None:
+    for name, service in services.items():
+        peak = service.peak_rss()
+        print(f"\n{what}: peak RSS of the {name} {peak / 2**20:.0f} MiB", end="")
+        assert 0 < peak < LIMIT, f"{name}: {peak} bytes"
+
+
+def test_one_transaction_of_a_million_rows(make_replica: MakeReplica) -> None:
+    replica = make_replica()
+    replica.create(TABLE)
+    producer, consumer = replica.start()
+    with replica.source.connect(database=replica.db, autocommit=False) as connection:
+        with connection.cursor() as cursor:
+            for _ in range(100):
+                cursor.execute(
+                    f"INSERT INTO t (n, pad) SELECT 1, RANDOM_BYTES(50) FROM {TEN_THOUSAND}"
+                )
+        connection.commit()
+    replica.catch_up(PATIENCE)
+    say("a transaction of 1,000,000 rows", producer=producer, consumer=consumer)
+    replica.assert_equal()
+
+
+def test_a_backlog_of_two_gigabytes(make_replica: MakeReplica, kafka: KafkaServer) -> None:
+    replica = make_replica()
+    replica.create(TABLE)
+    producer, consumer = replica.start()
+    assert consumer.stop() == 0
+    topic = f"{replica.pipeline.name}.rows-*"
+    stored = 0
+    while stored < BACKLOG:
+        for _ in range(10):
+            replica.on_source(
+                f"INSERT INTO t (n, pad) SELECT 1, RANDOM_BYTES(1000) FROM {TEN_THOUSAND}"
+            )
+        stored = sum(log.stat().st_size for log in kafka.data_dir.glob(f"{topic}/*.log"))
+    say(f"{stored / 1e9:.1f} GB in Kafka", producer=producer)
+    consumer.start().wait_ready()
+    replica.catch_up(PATIENCE)
+    say("the backlog applied", producer=producer, consumer=consumer)
+    replica.assert_equal()

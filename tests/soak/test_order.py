@@ -1,0 +1,80 @@
+"""Random transactions in which order matters, while partitions move. `make soak`.
+
+Ten seeds of 5,000 transactions over 8 partitions, with 1, 2 or 4 consumer processes in turn, and at
+least 20 rebalances each: members leave in good order or are killed, and come back. One seed alone:
+`make soak ARGS="-k order --seed 3 --runs 1"`.
+"""
+
+import random
+import re
+
+import pytest
+
+from fix_pipeline import MakeReplica
+from fix_seed import seeds
+from mysync_lab.layout import wait_until
+from mysync_lab.services import Service
+
+pytestmark = pytest.mark.soak
+
+TRANSACTIONS = 5_000
+REBALANCES = 20
+PROCESSES = (1, 2, 4)
+PATIENCE = 300
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "run" in metafunc.fixturenames:
+        metafunc.parametrize("run", seeds(metafunc.config, 10))
+
+
+def total(service: Service, metric: str) -> float:
+    """The sum of a counter over its labels, in the process as it is now."""
+    found = re.findall(rf"^{metric}(?:{{.*}})? (\S+)$", service.metrics(), re.MULTILINE)
+    return sum(map(float, found))
+
+
+def test_random_transactions_keep_their_order_over_rebalances(
+    run: int, make_replica: MakeReplica
+) -> None:
+    random_ = random.Random(run)
+    replica = make_replica()
+    order = replica.create_order()
+    producer = replica.pipeline.producer().start().wait_ready()
+    members = [replica.pipeline.consumer().start() for _ in range(PROCESSES[run % len(PROCESSES)])]
+    rebalances = 0
+    seen: dict[str, float] = {"rows": 0, "written": 0}
+
+    def note(member: Service) -> None:
+        seen["rows"] += total(member, "mysync_consumer_rows_total")
+        seen["written"] += total(member, "mysync_consumer_rows_written_total")
+
+    with replica.writers(
+        order, seed=run, threads=3, rate=200, transactions=TRANSACTIONS
+    ) as writers:
+        while rebalances < REBALANCES:
+            enough = min(
+                writers.counts.transactions + TRANSACTIONS // REBALANCES * 3 // 2, TRANSACTIONS
+            )
+            wait_until(
+                lambda enough=enough: writers.counts.transactions >= enough, "traffic", PATIENCE
+            )
+            member = random_.choice(members)
+            member.wait_ready()
+            note(member)
+            if random_.random() < 0.5:
+                member.kill()
+            else:
+                assert member.stop() == 0, member.log_tail()
+            member.start()
+            rebalances += 2  # one without it, one with it again
+        counts = writers.wait(PATIENCE)
+    replica.catch_up(PATIENCE, [producer, *members])
+    for member in members:
+        note(member)
+    replica.assert_equal()
+    share = 1 - seen["written"] / seen["rows"] if seen["rows"] else 0.0
+    print(
+        f"\nseed {run}: {counts}, {len(members)} processes, {rebalances} rebalances: equal;"
+        f" {share:.1%} of the rows coalesced away"
+    )
