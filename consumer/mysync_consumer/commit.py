@@ -138,7 +138,7 @@ class Committer:
                 self._tenure.succeeded()
                 self.publish()
                 metrics.committed(
-                    self.claimed.partition, new, changes, written, time.monotonic() - began
+                    self.claimed.partition, changes, written, time.monotonic() - began
                 )
                 return None
 

@@ -1,13 +1,11 @@
 """The consumer's metrics; labels are partitions, tables and operations, never keys or positions."""
 
-import time
 from collections import Counter as Count
 from collections.abc import Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from mysync_consumer.applier import Change
-from mysync_consumer.checkpoint import Progress
 from mysync_runtime.metrics import count_error as count
 
 __all__ = ["count"]
@@ -33,26 +31,13 @@ WAITED = Counter(
 )
 CLAIMS = Counter("mysync_consumer_claims_total", "Partitions claimed.", ["partition"])
 ASSIGNED = Gauge("mysync_consumer_assigned_partitions", "Partitions assigned to this process.")
-LAG_SECONDS = Gauge(
-    "mysync_consumer_lag_seconds",
-    "Now minus the source's time of the last record applied, both as clocks say.",
-    ["partition"],
-)
-QUEUE_BYTES = Gauge(
-    "mysync_consumer_queue_bytes", "Records waiting for their worker.", ["partition"]
-)
 
 _LETTERS = {ord("c"): "c", ord("u"): "u", ord("d"): "d", ord("r"): "r"}
 
 
-def committed(
-    partition: int, progress: Progress, changes: Sequence[Change], written: int, seconds: float
-) -> None:
+def committed(partition: int, changes: Sequence[Change], written: int, seconds: float) -> None:
     """Counts one committed batch."""
-    label = str(partition)
-    COMMITS.labels(label).inc()
-    if progress.source_us:
-        LAG_SECONDS.labels(label).set(max(0.0, time.time() - progress.source_us / 1e6))
+    COMMITS.labels(str(partition)).inc()
     if not changes:
         return
     BATCH_ROWS.observe(len(changes))
@@ -61,12 +46,3 @@ def committed(
     for (binding, op), number in Count((c.binding, c.row.op) for c in changes).items():
         table = binding.schema
         APPLIED.labels(table.db, table.table, _LETTERS.get(op, "?")).inc(number)
-
-
-def released(partition: int) -> None:
-    """Forgets what only an owner can say of a partition."""
-    for gauge in (LAG_SECONDS, QUEUE_BYTES):
-        try:
-            gauge.remove(str(partition))
-        except KeyError:
-            continue

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -22,6 +22,7 @@ from confluent_kafka import (
 )
 
 from mysync_consumer.errors import Revoked
+from mysync_consumer.flow import Flow, Reading
 from mysync_consumer.offsets import Offsets
 from mysync_consumer.queue import Queue
 from mysync_runtime import crash, kafka
@@ -37,20 +38,12 @@ BATCH = 1000
 COMMIT_SECONDS = 5.0
 """How often the group's offsets are written, for lag tools."""
 
+ENDS_SECONDS = 1.0
+"""How often the ends of the partitions are looked at, for metrics."""
+
 ON_REVOKE = crash.declare(
     "consumer.on_revoke", "partitions are to be given back, workers still work"
 )
-
-
-@dataclass(slots=True)
-class Flow:
-    """Records of one partition towards one claim's queue, from offset `next`."""
-
-    queue: Queue
-    next: int
-    flowing: bool = False
-    paused: bool = False
-    batch: list[tuple[int, bytes]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +56,8 @@ class Assigned:
     """Returns when no worker works on them any more, or the deadline has passed."""
     control_gained: Callable[[], None]
     control_lost: Callable[[], None]
+    applied: Callable[[], dict[int, int]]
+    """The next offsets that are committed on the target, for lag tools."""
 
 
 class Poller:
@@ -76,15 +71,15 @@ class Poller:
         self._offsets = Offsets()
         self._consumer = Consumer(
             kafka.consumer_properties(settings, group_id=settings.consumer_group)
-            | {"on_commit": self._offsets.answered}
+            | {"on_commit": self._offsets.answered, "enable.partition.eof": True}
         )
         self._flows: dict[int, Flow] = {}
         self._lock = threading.Lock()
         self._assignments: dict[int, int] = {}
         self._count = 0
         self._starting: dict[int, Flow] = {}
-        self._applied: dict[int, int] = {}
         self._commit_at = time.monotonic() + COMMIT_SECONDS
+        self._ends_at = 0.0
 
     # -- for workers --------------------------------------------------------------------------
 
@@ -112,6 +107,13 @@ class Poller:
         """The first offset of each partition."""
         return [kafka.watermarks(self._consumer, self._topic, p)[0] for p in range(partitions)]
 
+    def reading(self, partition: int) -> Reading | None:
+        """How far the partition is read; None while it isn't. For any thread."""
+        flow = self._flows.get(partition)
+        if flow is None or not flow.flowing:
+            return None
+        return Reading(flow.next, flow.end, flow.high, tuple(flow.marks))
+
     # -- the loop -----------------------------------------------------------------------------
 
     def subscribe(self) -> None:
@@ -131,6 +133,7 @@ class Poller:
         eager = self._offsets.waiting or any(
             flow.paused or not flow.flowing for flow in self._flows.values()
         )
+        self._look_at_ends()
         first = self._consumer.poll(STARTING_POLL_SECONDS if eager else POLL_SECONDS)
         if first is not None:
             self._deliver([first, *self._consumer.consume(BATCH, 0)])
@@ -192,22 +195,38 @@ class Poller:
                     LogHole("a record without a value", where=f"{self._topic}, offset {offset}")
                 )
                 continue
-            flow.next = offset + 1
-            if not flow.batch:
+            if flow.take(offset, value, message.timestamp()[1]):
                 touched.append(flow)
-            flow.batch.append((offset, value))
         full = []
         for flow in touched:
-            flow.queue.put(flow.batch)
-            flow.batch = []
+            flow.hand_over()
             if flow.queue.full and not flow.paused:
                 flow.paused = True
                 full.append(TopicPartition(self._topic, flow.queue.partition))
         if full:
             self._consumer.pause(full)
 
+    def _look_at_ends(self) -> None:
+        """Keeps what the last fetches said of the partitions' ends. Asked by another thread than
+        the one that polls, librdkafka takes seconds to say it."""
+        now = time.monotonic()
+        if now < self._ends_at:
+            return
+        self._ends_at = now + ENDS_SECONDS
+        for partition, flow in self._flows.items():
+            if flow.flowing:
+                where = TopicPartition(self._topic, partition)
+                with suppress(KafkaException):
+                    high = self._consumer.get_watermark_offsets(where, cached=True)[1]
+                    flow.high = high if high >= 0 else None
+
     def _heed(self, error: KafkaError, message: Message) -> None:
         """An error that librdkafka reports in the place of a record."""
+        if error.code() == KafkaError._PARTITION_EOF:
+            flow = self._flows.get(message.partition() or 0)
+            if flow is not None and flow.flowing and message.topic() == self._topic:
+                flow.end = message.offset()
+            return
         where = f"{message.topic()}/{message.partition()}"
         found = kafka.error_of(error, "read the rows topic", where)
         if isinstance(found, RecordsDeleted):
@@ -224,15 +243,14 @@ class Poller:
         due = time.monotonic() >= self._commit_at
         if not (due or self._offsets.waiting):
             return
-        with self._lock:
-            applied = {(self._topic, p): offset for p, offset in self._applied.items()}
-        if self._offsets.send(self._consumer, applied if due else {}) and due:
+        applied = self._assigned.applied() if due else {}
+        for partition, offset in applied.items():
+            if (flow := self._flows.get(partition)) is not None:
+                flow.forget_marks(offset)
+        others = {(self._topic, p): offset for p, offset in applied.items()}
+        if self._offsets.send(self._consumer, others) and due:
             self._commit_at = time.monotonic() + COMMIT_SECONDS
-
-    def note_applied(self, partition: int, next_offset: int) -> None:
-        """What lag tools shall be told at the next occasion."""
-        with self._lock:
-            self._applied[partition] = next_offset
+        self._ends_at = 0.0
 
     # -- rebalancing --------------------------------------------------------------------------
 
@@ -269,7 +287,6 @@ class Poller:
             for number in lost:
                 self._assignments.pop(number, None)
                 self._starting.pop(number, None)
-                self._applied.pop(number, None)
         self._assigned.lost(lost)
         if len(lost) < len(partitions):
             self._assigned.control_lost()

@@ -34,6 +34,10 @@ class DivergenceReported(Divergence):
         super().__init__(summary(report), where=place(report))
         self.report = report
 
+    @property
+    def label(self) -> str:
+        return Divergence.__name__
+
 
 class DriftReported(Drift):
     """Error 1105, which the target's applier gives for another definition or a missing grant."""
@@ -46,6 +50,10 @@ class DriftReported(Drift):
     def __init__(self, report: Report) -> None:
         super().__init__(summary(report), where=place(report))
         self.report = report
+
+    @property
+    def label(self) -> str:
+        return Drift.__name__
 
 
 def build(

@@ -6,9 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 import pymysql
+from prometheus_client import REGISTRY
 
 from mysync_consumer import checkpoint, instructions, metrics, owner, preflight, tables
 from mysync_consumer.applier import RowEventsApplier
@@ -17,6 +19,7 @@ from mysync_consumer.context import Context, Markers
 from mysync_consumer.control import Control, wait_for_info
 from mysync_consumer.frontier import Frontiers
 from mysync_consumer.instructions import Obedience
+from mysync_consumer.lag import Lag, LagCollector, lag_of
 from mysync_consumer.poller import Assigned, Poller
 from mysync_consumer.topics import Topics
 from mysync_consumer.watch import Watch
@@ -63,6 +66,8 @@ class Service:
             host=settings.http.host,
             port=settings.http.consumer_port,
         )
+        collector = LagCollector(self.lag)
+        REGISTRY.register(collector)
         control = Control(settings, stop, self.fail)
         try:
             self._log.info("starting", http=handle.url, group=settings.consumer_group)
@@ -80,7 +85,13 @@ class Service:
             topics.check_at_start(stop)
             self._poller = poller = Poller(
                 settings,
-                Assigned(self._gained, self._lost, self._control_gained, self._control_lost),
+                Assigned(
+                    self._gained,
+                    self._lost,
+                    self._control_gained,
+                    self._control_lost,
+                    self._applied,
+                ),
             )
             self._on_target("read the checkpoint", lambda sql: self._prepare(sql, info, poller))
             seen = self._on_target(
@@ -101,6 +112,7 @@ class Service:
             self._loop(context, poller)
         finally:
             control.close()
+            REGISTRY.unregister(collector)
             handle.stop()
 
     def _on_target(self, doing: str, call: Callable[[Connection], T]) -> T:
@@ -201,6 +213,22 @@ class Service:
         """Most of what a clean stop may still take; leaving the group needs the rest."""
         return max(0.5, self.stop.remaining() * 0.6)
 
+    def _applied(self) -> dict[int, int]:
+        found = {p: worker.progress for p, worker in list(self._workers.items())}
+        return {p: progress.next_offset for p, progress in found.items() if progress is not None}
+
+    def lag(self) -> dict[int, Lag]:
+        """How far behind the claimed partitions are."""
+        poller, context = self._poller, self._context
+        found: dict[int, Lag] = {}
+        for partition, worker in list(self._workers.items()):
+            progress = worker.progress
+            reading = poller.reading(partition) if poller is not None else None
+            if progress is not None and reading is not None and context is not None:
+                retention = context.topics.retention_ms
+                found[partition] = lag_of(progress, reading, retention, time.time())
+        return found
+
     def _control_gained(self) -> None:
         context, poller = self._context, self._poller
         assert context is not None
@@ -230,6 +258,7 @@ class Service:
     def status(self) -> dict[str, Any]:
         """What this process does; the pipeline's own status is `mysync-consumer status`."""
         failed = self._failed
+        lags = self.lag()
         return {
             "state": self.state,
             "pipeline": self.settings.pipeline,
@@ -237,7 +266,11 @@ class Service:
             "error": str(failed) if isinstance(failed, MysyncError) else None,
             "control_owner": self._owner is not None,
             "partitions": {
-                str(p): {"streaming": w.streaming, **w.standing()}
+                str(p): {
+                    "streaming": w.streaming,
+                    **w.standing(),
+                    **(asdict(lags[p]) if p in lags else {}),
+                }
                 for p, w in sorted(self._workers.copy().items())
             },
         }

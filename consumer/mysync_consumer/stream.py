@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from mysync_consumer import lines, metrics
-from mysync_consumer.checkpoint import Claimed
+from mysync_consumer.checkpoint import Claimed, Progress
 from mysync_consumer.commit import Committer, Due
 from mysync_consumer.context import Context
 from mysync_consumer.errors import UnsupportedRecord
@@ -53,9 +53,14 @@ class Stream:
         self._due: list[Due] = []
         self._due_bytes = 0
 
+    @property
+    def progress(self) -> Progress:
+        """What is committed."""
+        return self._committer.claimed.progress
+
     def standing(self) -> dict[str, object]:
         """What is committed, for people."""
-        at = self._committer.claimed.progress
+        at = self.progress
         return {
             "offset": at.next_offset,
             "seq": at.last_seq,

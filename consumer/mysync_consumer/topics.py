@@ -5,7 +5,9 @@ be unknown yet to a broker that has just started, so its absence counts after a 
 
 import time
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
 
 from mysync_runtime import backoff, kafka
 from mysync_runtime.errors import TopicRecreated, TransientError
@@ -31,6 +33,8 @@ class Topics:
             settings.control_topic: (info.topic_ids.control, 1),
         }
         self._absent_since: float | None = None
+        self._rows_topic = settings.rows_topic
+        self.retention_ms = -1
 
     def check(self) -> None:
         """Compares ids and partition counts.
@@ -62,6 +66,16 @@ class Topics:
     def check_at_start(self, stop: Stop) -> None:
         """`check` until it is certain. Raises Stopped."""
         backoff.retry_forever(self.check, stop, doing="look at the topics", cap=1.0)
+        self.retention_ms = self._retention()
+
+    def _retention(self) -> int:
+        """The rows topic's retention.ms, for a metric; -1 when it is none or not to be had."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, self._rows_topic)
+        try:
+            asked = self._admin.describe_configs([resource], request_timeout=5.0)
+            return int(asked[resource].result()["retention.ms"].value)
+        except (KafkaException, KeyError, ValueError):
+            return -1
 
     def check_now(self) -> None:
         """`check` for a better word about something that is wrong anyway."""

@@ -12,6 +12,7 @@ from contextlib import suppress
 import pymysql
 
 from mysync_consumer import metrics, report
+from mysync_consumer.checkpoint import Progress
 from mysync_consumer.claim import claim
 from mysync_consumer.context import Context
 from mysync_consumer.errors import Revoked, StoppedByInstruction
@@ -50,6 +51,12 @@ class Worker:
     def streaming(self) -> bool:
         """Whether the partition is claimed."""
         return self._stream is not None
+
+    @property
+    def progress(self) -> Progress | None:
+        """What is committed under the present claim; None without one."""
+        stream = self._stream
+        return stream.progress if stream is not None else None
 
     def standing(self) -> dict[str, object]:
         """What is committed under the present claim; nothing without one."""
@@ -95,8 +102,6 @@ class Worker:
             self._context.fail(error)
         except Exception as error:  # noqa: BLE001 (ends the process)
             self._context.fail(error)
-        finally:
-            metrics.released(self.partition)
 
     def _retry(self, error: MysyncError) -> None:
         metrics.count(error)
