@@ -19,7 +19,6 @@ from mysync_producer.definitions import Definitions, OwnIds, SchemaIds, control_
 from mysync_producer.filters import Filters
 from mysync_producer.publisher import Publisher
 from mysync_producer.records import Committed, read_control, read_last, read_offset, read_state
-from mysync_producer.registry import RegistryIds
 from mysync_producer.source import LogEnd, Source
 from mysync_producer.state import Learning, State
 from mysync_runtime.crash import crash_point
@@ -233,6 +232,9 @@ def _begin(
     ids: SchemaIds = own
     fixed = control.fixed_schemas()
     if settings.schema_registry.url:
+        # Its client costs a start half a second, which few need.
+        from mysync_producer.registry import RegistryIds
+
         ids = RegistryIds(settings.schema_registry)
         fixed = control.fixed_schemas(ids.id_of)
     definitions = define(
