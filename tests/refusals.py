@@ -1,0 +1,464 @@
+"""Everything that mysync refuses: what causes it, the exit code, and words that must be said.
+
+One table. A theme's rows are provoked in `tests/e2e/test_refusals_<theme>.py`, on real servers and
+with real processes wherever those can be brought to do it; `how` says where not, and why.
+"""
+
+import re
+from dataclasses import dataclass
+
+SETUP, DATA, OTHER, USAGE = 3, 4, 1, 2
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A row: the error's class as the paragraph names it ("" for the command line's own)."""
+
+    theme: str
+    cause: str
+    error: str
+    code: int
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.cause
+
+    def check(self, code: int | None, output: str) -> str:
+        """Asserts how a process ended and what it said; returns the paragraph."""
+        assert "Traceback" not in output, output
+        paragraphs = re.findall(r"^mysync: .*$", output, re.MULTILINE)
+        assert len(paragraphs) == 1, f"not one paragraph:\n{output[-4000:]}"
+        (paragraph,) = paragraphs
+        assert output.rstrip().endswith(paragraph), f"it isn't the last that is said:\n{output}"
+        assert code == self.code, f"exit code {code}: {paragraph}"
+        assert paragraph.startswith(f"mysync: {self.error}: "), paragraph
+        missing = [word for word in self.words if word not in paragraph]
+        assert not missing, f"{missing} not in: {paragraph}"
+        # What was found and what to do about it are sentences of their own.
+        assert len(re.findall(r"[.!?;](?: |$)", paragraph)) >= 2, f"no advice: {paragraph}"
+        return paragraph
+
+
+def _rows(theme: str, *rows: tuple[str, str, int, tuple[str, ...]]) -> tuple[Refusal, ...]:
+    return tuple(Refusal(theme, *row) for row in rows)
+
+
+TABLE: tuple[Refusal, ...] = (
+    *_rows(
+        "settings",
+        (
+            "an unknown key",
+            "ConfigError",
+            SETUP,
+            ("kafka.bootstrap_server is not a setting", "did you mean kafka.bootstrap_servers?"),
+        ),
+        (
+            "an unknown section",
+            "ConfigError",
+            SETUP,
+            ("filter is not a setting", "did you mean filters?"),
+        ),
+        ("a pipeline name that can't be a namespace", "ConfigError", SETUP, ("pipeline:", "[A-Z")),
+        ("no pipeline name", "ConfigError", SETUP, ("pipeline is missing",)),
+        ("a missing section", "ConfigError", SETUP, ("needs the section source",)),
+        ("a key given twice", "ConfigError", SETUP, ("'host' is given twice", "mysync.yaml:")),
+        ("a file that isn't YAML", "ConfigError", SETUP, ("isn't YAML", "mysync.yaml:")),
+        ("no settings file", "ConfigError", SETUP, ("can't be read", "--config")),
+        (
+            "a misspelt variable",
+            "ConfigError",
+            SETUP,
+            ("MYSYNC_SUORCE__HOST sets nothing", "source"),
+        ),
+        (
+            "a property of Kafka that exactly-once rests on",
+            "ConfigError",
+            SETUP,
+            ("mysync sets enable.idempotence itself",),
+        ),
+        (
+            "a property that librdkafka doesn't know",
+            "ConfigError",
+            SETUP,
+            ("librdkafka refuses", "no.such.property"),
+        ),
+        ("a filter that isn't database.table", "ConfigError", SETUP, ("shop", "database.table")),
+        ("a secret's file that isn't there", "ConfigError", SETUP, ("password_file", "secret")),
+        (
+            "more replicas in sync than replicas",
+            "ConfigError",
+            SETUP,
+            ("topics:", "min_insync_replicas is greater"),
+        ),
+    ),
+    *_rows(
+        "reach",
+        (
+            "Kafka doesn't answer the producer",
+            "Unreachable",
+            OTHER,
+            ("Kafka (127.0.0.1:1)", "30 s"),
+        ),
+        (
+            "Kafka doesn't answer the consumer",
+            "Unreachable",
+            OTHER,
+            ("Kafka (127.0.0.1:1)", "30 s"),
+        ),
+        ("the source doesn't answer", "Unreachable", OTHER, ("the source (127.0.0.1:1)", "30 s")),
+        ("the target doesn't answer", "Unreachable", OTHER, ("the target (127.0.0.1:1)", "30 s")),
+        (
+            "a wrong password of the source",
+            "CredentialsError",
+            SETUP,
+            ("Access denied", "password"),
+        ),
+        (
+            "a wrong password of the target",
+            "CredentialsError",
+            SETUP,
+            ("Access denied", "password"),
+        ),
+    ),
+    *_rows(
+        "source",
+        ("binlog_format isn't ROW", "PreflightError", SETUP, ("binlog_format is MIXED",)),
+        ("binlog_row_image isn't FULL", "PreflightError", SETUP, ("binlog_row_image is MINIMAL",)),
+        (
+            "binlog_row_metadata isn't FULL",
+            "PreflightError",
+            SETUP,
+            ("binlog_row_metadata is MINIMAL", "SET GLOBAL binlog_row_metadata = 'FULL'"),
+        ),
+        (
+            "partial JSON is logged",
+            "PreflightError",
+            SETUP,
+            ("binlog_row_value_options is PARTIAL_JSON",),
+        ),
+        (
+            "transactions are compressed",
+            "PreflightError",
+            SETUP,
+            ("binlog_transaction_compression is ON",),
+        ),
+        (
+            "the user may not read the log",
+            "PreflightError",
+            SETUP,
+            ("GRANT REPLICATION SLAVE ON *.* TO 'weak'",),
+        ),
+        (
+            "the user may not see the log's end",
+            "PreflightError",
+            SETUP,
+            ("GRANT REPLICATION CLIENT ON *.* TO 'weak'",),
+        ),
+        (
+            "the user may not read definitions",
+            "PreflightError",
+            SETUP,
+            ("may not read the definitions", "GRANT SELECT ON `"),
+        ),
+        (
+            "our server_id is the source's own",
+            "PreflightError",
+            SETUP,
+            ("is the source's own", "source.server_id"),
+        ),
+        ("no binary log", "PreflightError", SETUP, ("writes no binary log", "--log-bin")),
+        (
+            "a log of some databases only",
+            "PreflightError",
+            SETUP,
+            ("binlog-do-db=only_this", "remove binlog-do-db"),
+        ),
+        (
+            "a replica that doesn't log what it replicates",
+            "PreflightError",
+            SETUP,
+            ("is a replica", "--log-replica-updates=ON"),
+        ),
+        (
+            "MariaDB compresses its events",
+            "PreflightError",
+            SETUP,
+            ("log_bin_compress is ON", "SET GLOBAL log_bin_compress = OFF"),
+        ),
+        (
+            "MariaDB logs no column names",
+            "PreflightError",
+            SETUP,
+            ("binlog_row_metadata is NO_LOG", "SET GLOBAL binlog_row_metadata = 'FULL'"),
+        ),
+        (
+            "a server that is too old to be a source",
+            "PreflightError",
+            SETUP,
+            ("MariaDB 10.4.30", "too old", "10.5.0"),
+        ),
+    ),
+    *_rows(
+        "columns",
+        ("a virtual column", "PreflightError", SETUP, ("_virtual: column twice: generated",)),
+        ("a stored generated column", "PreflightError", SETUP, ("_stored: column twice: gen",)),
+        (
+            "another character set",
+            "PreflightError",
+            SETUP,
+            ("_sjis: column t: character set sjis",),
+        ),
+        (
+            "another of several columns",
+            "PreflightError",
+            SETUP,
+            ("_some: column b: character set utf16", "filters.exclude: ['"),
+        ),
+        ("a COMPRESSED column", "PreflightError", SETUP, ("_compressed: column t: COMPRESSED",)),
+        ("a system-versioned table", "PreflightError", SETUP, ("_versioned: system-versioned",)),
+        ("a sequence", "PreflightError", SETUP, ("_numbers: sequences",)),
+    ),
+    *_rows(
+        "target",
+        (
+            "the user may not apply row events",
+            "PreflightError",
+            SETUP,
+            ("may not apply row events", "GRANT REPLICATION_APPLIER ON *.* TO 'weak'@'%'"),
+        ),
+        (
+            "the user may not keep mysync.*",
+            "PreflightError",
+            SETUP,
+            ("GRANT ALL ON mysync.* TO 'weak'@'%'",),
+        ),
+        (
+            "max_allowed_packet is too small",
+            "PreflightError",
+            SETUP,
+            ("max_allowed_packet is 1048576", "SET GLOBAL max_allowed_packet = 16777216"),
+        ),
+        (
+            "values may be converted",
+            "PreflightError",
+            SETUP,
+            ("type_conversions is ALL_LOSSY", "values could be converted"),
+        ),
+        (
+            "errors are skipped",
+            "PreflightError",
+            SETUP,
+            ("skip_errors is 1062", "would pass unnoticed"),
+        ),
+        ("nobody may write", "PreflightError", SETUP, ("SET GLOBAL super_read_only = OFF",)),
+        (
+            "MariaDB's applier isn't strict",
+            "PreflightError",
+            SETUP,
+            ("slave_exec_mode is IDEMPOTENT", "SET GLOBAL slave_exec_mode = 'STRICT'"),
+        ),
+        (
+            "MariaDB's applier runs triggers",
+            "PreflightError",
+            SETUP,
+            ("slave_run_triggers_for_rbr is YES",),
+        ),
+        (
+            "the user may not replay row events",
+            "PreflightError",
+            SETUP,
+            ("GRANT BINLOG REPLAY ON *.* TO 'weak'@'%'",),
+        ),
+        (
+            "a server that is too old to be a target",
+            "PreflightError",
+            SETUP,
+            ("MariaDB 10.4.30", "too old", "10.5.0"),
+        ),
+    ),
+    *_rows(
+        "stream",
+        (
+            "a compressed transaction",
+            "UnsupportedEvent",
+            DATA,
+            ("TRANSACTION_PAYLOAD", "binlog_transaction_compression=OFF", "binlog."),
+        ),
+        ("an XA transaction", "UnsupportedEvent", DATA, ("an XA transaction", "binlog.")),
+        (
+            "a partial JSON update",
+            "UnsupportedEvent",
+            DATA,
+            ("PARTIAL_UPDATE_ROWS", "binlog_row_value_options=''"),
+        ),
+        (
+            "a change of rows logged as a statement",
+            "UnsupportedEvent",
+            DATA,
+            ("INSERT INTO t", "binlog_format=ROW"),
+        ),
+        (
+            "rows that leave columns out",
+            "MinimalImage",
+            DATA,
+            (".t", "leaves columns out", "binlog_row_image=FULL"),
+        ),
+        (
+            "rows without column names",
+            "UnsupportedEvent",
+            DATA,
+            (".t", "without column names", "binlog_row_metadata=FULL"),
+        ),
+        ("an altered table", "DdlInStream", DATA, ("ALTER TABLE t ADD", ".t", "To begin again")),
+        ("a truncated table", "DdlInStream", DATA, ("TRUNCATE", ".t", "To begin again")),
+        ("a new table", "DdlInStream", DATA, ("CREATE TABLE", "To begin again")),
+        ("a dropped database", "DdlInStream", DATA, ("DROP DATABASE", "To begin again")),
+        (
+            "a statement that can't be told",
+            "DdlInStream",
+            DATA,
+            ("CREATE FUNCTION", "may change a replicated table"),
+        ),
+        (
+            "a statement in a character set that can't be read",
+            "DdlInStream",
+            DATA,
+            ("its character set can't be read",),
+        ),
+        (
+            "a table that nobody told us of",
+            "UnknownTable",
+            DATA,
+            (".unseen", "never recorded", "exclude the table"),
+        ),
+        (
+            "a table that was changed unseen",
+            "SchemaMismatch",
+            DATA,
+            (".t", "TABLE_MAP", "disagree"),
+        ),
+        (
+            "MariaDB compresses an event",
+            "UnsupportedEvent",
+            DATA,
+            ("a compressed event", "log_bin_compress=OFF"),
+        ),
+    ),
+    *_rows(
+        "frames",
+        ("an event of unknown type", "UnknownEvent", DATA, ("unknown kind", "120", "binlog.")),
+        ("a wrong checksum", "CorruptEvent", DATA, ("checksum is wrong", "binlog.")),
+        ("an event shorter than it says", "CorruptEvent", DATA, ("says it has", "came with")),
+        ("a packet out of turn", "CorruptEvent", DATA, ("packet number", "was due")),
+        ("a packet that is no event", "CorruptEvent", DATA, ("begins with 0x37",)),
+        ("garbage instead of a row", "CorruptRow", DATA, (".t", "row 0", "binlog.")),
+        ("a garbled TABLE_MAP", "CorruptTableMap", DATA, ("TABLE_MAP",)),
+        ("an INCIDENT", "UnsupportedEvent", DATA, ("INCIDENT", "lost changes")),
+        (
+            "a half-published transaction is rolled back",
+            "TransactionTorn",
+            DATA,
+            ("ROLLBACK", "committed to Kafka already", ".t"),
+        ),
+    ),
+    *_rows(
+        "position",
+        (
+            "another partition count in the settings",
+            "PartitionCountChanged",
+            DATA,
+            ("has 2 partitions instead of 3",),
+        ),
+        (
+            "a topic with more partitions",
+            "PartitionCountChanged",
+            DATA,
+            ("has 3 partitions instead of 2",),
+        ),
+        ("a re-created rows topic", "TopicRecreated", DATA, ("isn't the one", ".rows")),
+        ("a deleted rows topic", "TopicRecreated", DATA, (".rows is gone",)),
+        ("a re-created control topic", "TopicRecreated", DATA, (".control is empty",)),
+        ("an emptied state topic", "StateLost", DATA, ("has no state record", ".state")),
+        ("a moved position", "PositionMoved", DATA, ("has position 1 ", "the state record")),
+        ("a foreign record in the rows topic", "LogHole", DATA, ("isn't ours", ".rows/1")),
+        ("a purged binary log", "PositionLost", DATA, ("purged", "restore them")),
+        (
+            "another server without what was replicated",
+            "SourceDiverged",
+            DATA,
+            ("lacks transactions that were replicated", "Point `source`"),
+        ),
+        (
+            "a server that lost the end of its log",
+            "SourceDiverged",
+            DATA,
+            ("lacks transactions", "Point `source`"),
+        ),
+        ("other filters within a transaction", "FilterChanged", DATA, ("the filters changed",)),
+        ("another mode of schema ids", "ConfigError", SETUP, ("'own'", "can't switch")),
+        ("another reader with our identity", "Fenced", OTHER, ("another reader", "server_id")),
+    ),
+    *_rows(
+        "apply",
+        (
+            "a row is missing on the target",
+            "DivergenceReported",
+            DATA,
+            (".items", "the row isn't there", "Compare the row"),
+        ),
+        (
+            "a row is on the target already",
+            "DivergenceReported",
+            DATA,
+            (".items", "is there already", "Compare the row"),
+        ),
+        (
+            "a table is missing on the target",
+            "Drift",
+            DATA,
+            (".items", "can't be read", "Create it"),
+        ),
+        (
+            "a table that can't roll back",
+            "Drift",
+            DATA,
+            (".items", "MyISAM", "ENGINE=InnoDB"),
+        ),
+        (
+            "a column of another type",
+            "TableDrift",
+            DATA,
+            ("column v: type bigint on the source, int on the target",),
+        ),
+        ("a column too few", "TableDrift", DATA, ("column v is missing on the target",)),
+        ("a unique key too many", "TableDrift", DATA, ("unique key (name)", "on the target only")),
+        ("the user may not write the table", "DriftReported", DATA, (".items", "INSERT, UPDATE")),
+        ("a table that another pipeline writes", "TableOwned", SETUP, ("Two pipelines",)),
+        ("a checkpoint of another group", "GroupConflict", SETUP, ("target.name",)),
+        ("tables of another version", "ForeignTables", SETUP, ("mysync.*", "version 99")),
+        ("an emptied checkpoint", "StateLost", DATA, ("no checkpoint of pipeline",)),
+        ("a missing record", "LogHole", DATA, ("follows seq", "rebuild")),
+        ("a doubled record", "LogHole", DATA, ("the last one applied is", "rebuild")),
+        ("deleted records", "RecordsDeleted", DATA, (".rows/0", "retention_ms")),
+        ("a record that can't be read", "CorruptEvent", DATA, ("can't be read",)),
+        ("a row that can't be read", "CorruptRecord", DATA, (".items", "Nothing of it")),
+        ("a value that doesn't fit", "UnwritableValue", DATA, ("column small", "300")),
+        ("a line of a later release", "UnsupportedRecord", DATA, ("'ddl'", "A release of mysync")),
+        ("a row greater than a packet", "TooLarge", DATA, ("SET GLOBAL max_allowed_packet",)),
+        ("a format of a later release", "PipelineMismatch", DATA, ("their format is 99",)),
+        ("another process found a divergence", "StoppedByInstruction", DATA, ("another worker",)),
+        ("a topic with another partition", "PartitionCountChanged", DATA, ("partitions",)),
+        ("topics begun anew", "TopicRecreated", DATA, ("begun anew",)),
+        ("a type that can't be written", "UnwritableTable", DATA, ("Exclude the table",)),
+    ),
+)
+
+
+def rows(theme: str) -> list[Refusal]:
+    """The theme's rows, for `parametrize` (ids=str)."""
+    return [row for row in TABLE if row.theme == theme]
+
+
+def row(cause: str) -> Refusal:
+    (found,) = [row for row in TABLE if row.cause == cause]
+    return found
