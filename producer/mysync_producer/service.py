@@ -75,7 +75,6 @@ class Producer:
         except Stopped:
             pass
         finally:
-            metrics.ACTIVE.set(0)
             self._leader.resign()
 
     def _preflight(self) -> None:
@@ -95,8 +94,10 @@ class Producer:
         self._leader.wait(self.stop, self.ticker.tick)
         crash_point(points.ELECTED)
         log.info("elected")
-        with closing(retry_forever(self._start, self.stop, doing="start")) as self.session:
-            metrics.ACTIVE.set(1)
+        with (
+            closing(retry_forever(self._start, self.stop, doing="start")) as self.session,
+            metrics.ACTIVE.track_inprogress(),
+        ):
             self._serve(self.session)
 
     def _start(self) -> Session:
