@@ -40,7 +40,8 @@ _MAX = (1 << 63) - 1
 @cython.locals(v=cython.longlong, z=cython.ulonglong)
 def write_long(out: bytearray, value: int) -> None:
     """An int or long: zigzag, then 7 bits a byte. Raises `OverflowError` outside of 64 bits."""
-    if not _MIN <= value <= _MAX:
+    # Compiled, the next assignment checks this.
+    if not cython.compiled and not _MIN <= value <= _MAX:
         raise OverflowError(f"{value} doesn't fit an Avro long")
     v = value
     if v >= 0:
