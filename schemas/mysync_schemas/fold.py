@@ -279,19 +279,31 @@ def _merged(runs: Sequence[Run], single: dict[int, bytes]) -> list[Run]:
 
 def _take_runs(single: dict[int, bytes]) -> list[Run]:
     """Takes out of `single` what makes runs of its own."""
+    codes = sorted(single)
     runs: list[Run] = []
-    for code in sorted(single):
-        weight = single[code]
-        if runs and runs[-1].first + runs[-1].length == code:
-            last = runs[-1]
-            if last.length == 1 and weight != last.weight:
-                last = last._replace(step=1)
-            if last.weight_after() == weight:
-                runs[-1] = last._replace(length=last.length + 1)
-                continue
-        runs.append(Run(code, 1, 0, weight))
-    kept = [run for run in runs if run.length >= _SHORT_RUN]
-    for run in kept:
+    at = 0
+    while at < len(codes):
+        run = max((_run(single, codes[at], step) for step in (0, 1)), key=lambda run: run.length)
+        if run.length >= _SHORT_RUN:
+            runs.append(run)
+        at += run.length
+    for run in runs:
         for code in range(run.first, run.first + run.length):
             del single[code]
-    return kept
+    return runs
+
+
+def _run(single: dict[int, bytes], first: int, step: int) -> Run:
+    """The longest run of this step from `first` on."""
+    weight = single[first]
+    number, size = int.from_bytes(weight, "big"), len(weight)
+    code = first
+    expected: bytes | None = weight
+    while single.get(code) == expected:
+        code += 1
+        number += step
+        if step:
+            expected = number.to_bytes(size, "big") if not number >> 8 * size else None
+        if expected is None:
+            break
+    return Run(first, code - first, step, weight)

@@ -14,6 +14,7 @@ from mysync_schemas.fold import (
     build,
     fold_collation,
     pads_space,
+    primary,
     read_weights,
     weight_sql,
 )
@@ -159,20 +160,31 @@ def test_finer_collations_fold_with_a_coarser_one(collation: str, coarser: str) 
     assert fold_collation(collation) == coarser
 
 
-@pytest.mark.parametrize(
-    "collation", ["utf8mb4_0900_as_cs", "utf8mb4_de_pb_0900_as_ci", "utf8mb4_ja_0900_as_cs_ks"]
-)
-def test_of_several_levels_that_are_separated_the_first_is_taken(collation: str) -> None:
+def test_of_several_levels_that_are_separated_the_first_is_taken() -> None:
     class Levels(Server):
         def __call__(self, collation: str, texts: Sequence[str]) -> list[bytes]:
             return [self.weigh(text) + b"\0\0" + b"\0\x20" * len(text) for text in texts]
 
-    made, plain = build(collation, Levels()), build("utf8mb4_0900_ai_ci", Server())
+    made = build("utf8mb4_ja_0900_as_cs_ks", Levels())
+    plain = build("utf8mb4_0900_ai_ci", Server())
     assert isinstance(made, FoldTable)
     assert isinstance(plain, FoldTable)
     assert (made.runs, made.single) == (plain.runs, plain.single)
+
+
+@pytest.mark.parametrize(
+    "collation", ["utf8mb4_0900_as_cs", "utf8mb4_de_pb_0900_as_ci", "utf8mb4_ja_0900_as_cs_ks"]
+)
+def test_the_first_level_ends_where_a_unit_is_zero(collation: str) -> None:
+    assert primary(collation, bytes.fromhex("1c47 1c00 0000 0020 0020")) == b"\x1c\x47\x1c\x00"
+    assert primary(collation, bytes.fromhex("0000 002b")) == b""
     with pytest.raises(BadFold, match="one level"):
-        build(collation, Server())
+        primary(collation, b"\x1c\x47")
+
+
+def test_a_single_level_is_taken_as_it_is() -> None:
+    for collation in ("utf8mb4_0900_ai_ci", "utf8mb4_general_ci", "latin1_general_cs"):
+        assert primary(collation, b"\0\0\0\x41") == b"\0\0\0\x41"
 
 
 def test_trailing_spaces_count_where_the_name_says_so() -> None:

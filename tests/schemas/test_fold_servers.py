@@ -96,7 +96,14 @@ class Asked:
         return [bool(int(digit)) for digit in self.cell(f"SELECT CONCAT({terms})")]
 
 
-@pytest.fixture(scope="module", params=["mysql_a", "mariadb_a"])
+# One worker of pytest-xdist a server, so that no table is made twice.
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.xdist_group(f"fold-{name}"))
+        for name in ("mysql_a", "mariadb_a")
+    ],
+)
 def asked(request: pytest.FixtureRequest) -> Iterator[Asked]:
     server = Asked(request.getfixturevalue(request.param))
     print("seed", SEED)
