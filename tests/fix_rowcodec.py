@@ -11,7 +11,10 @@ from mysync_lab.sql import SqlServer
 from mysync_producer import rowcodec as imported
 from pure import is_compiled, load_pure
 
-NAMES = ("rowbuffer", "rowimage", "rowtext", "rowtemporal", "rowkey", "rowplan", "rowcodec")
+NAMES = (
+    *("purebuffer", "rowbuffer", "rowimage", "rowtext", "rowtemporal", "rowkey", "rowplan"),
+    "rowcodec",
+)
 _pure: dict[str, ModuleType] = {}
 
 

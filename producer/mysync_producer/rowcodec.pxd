@@ -2,7 +2,7 @@
 cimport cython
 from mysync_producer.rowbuffer cimport RowBuffer
 from mysync_producer.rowimage cimport ValueCodec
-from mysync_producer.rowkey cimport KeyPart, RowKey
+from mysync_producer.rowkey cimport KeyPart, RowKey, partition_of
 
 
 cdef class Sequencer:

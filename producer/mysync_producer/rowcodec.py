@@ -12,6 +12,8 @@ taken from the Sequencer by then is void, as is everything else after a DataErro
 
 from collections.abc import Mapping
 
+import cython
+
 from mysync_producer.rowbuffer import RowBuffer
 from mysync_producer.rowerrors import BadValue, CorruptRow, MinimalImage, SchemaMismatch
 from mysync_producer.rowimage import ValueCodec
@@ -21,16 +23,21 @@ from mysync_producer.tablemap import TableMap
 from mysync_schemas.errors import BadFold
 from mysync_schemas.fold import FoldTable
 from mysync_schemas.framing import frame
-from mysync_schemas.hashing import key_hash, partition_of
+from mysync_schemas.hashing import key_hash
 from mysync_schemas.partition import anchor_partition, table_prefix
 from mysync_schemas.table import TableSchema
 from mysync_schemas.types import Kind, kind_of
+
+if not cython.compiled:
+    from mysync_producer.rowkey import partition_of
 
 __all__ = ["EventContext", "Sequencer", "TablePlan", "columns_present", "encode_rows"]
 
 # Room in a message for what isn't the row: a Part's own fields, and Kafka's record overhead.
 _OVERHEAD = 512
 _SMALLEST_PART = 1024
+# Where an envelope's op stands: behind the framing and the string's length.
+_OP = 6
 # Never less than the numbers of one envelope take.
 _NUMBERS = 96
 
@@ -97,6 +104,9 @@ class TablePlan:
     ) -> None:
         self.table = str(schema.table_id)
         self.columns: list[ValueCodec] = codecs(table_map, schema)
+        for index, codec in enumerate(self.columns):
+            codec.null_byte = index >> 3
+            codec.null_bit = 1 << (index & 7)
         self.names = [column.name for column in sorted(schema.columns, key=lambda c: c.ordinal)]
         self.count = len(self.columns)
         self.bitmap = (self.count + 7) // 8
@@ -140,10 +150,13 @@ class TablePlan:
         return RowKey(table, frame(schema.key_schema_id, b""), parts, hashed)
 
     def begin(self, ctx: EventContext) -> None:
-        """Encodes what all rows of an event share: `lead` stands before a row's own numbers, `tail`
-        behind them."""
+        """Encodes what all rows of an event share: `lead` stands before a row's own numbers (its
+        op, at _OP, is set for each), `tail` behind them."""
         lead = self.lead
         lead.clear()
+        lead.put_object(self.frame)
+        lead.put_byte(2)
+        lead.put_byte(0)
         lead.put_long(ctx.ts_ms)
         lead.put_object(self.source)
         lead.put_long(ctx.ts_us)
@@ -165,19 +178,22 @@ class TablePlan:
         if end - pos < self.bitmap:
             raise BadValue("the event ends within the row's NULL bits")
         pos += self.bitmap
-        for i in range(self.count):
-            codec = self.columns[i]
+        i = 0
+        try:
+            for i, codec in enumerate(self.columns):  # noqa: B007
+                if src[nulls + codec.null_byte] & codec.null_bit:
+                    if not codec.nullable:
+                        raise BadValue("NULL in a NOT NULL column")
+                    out.put_byte(0)
+                elif codec.identity:
+                    codec.start = out.size()
+                    pos = codec.put(src, pos, end, out)
+                    codec.end = out.size()
+                else:
+                    pos = codec.put(src, pos, end, out)
+        except BadValue:
             self.at = i
-            if src[nulls + (i >> 3)] >> (i & 7) & 1:
-                if not codec.nullable:
-                    raise BadValue("NULL in a NOT NULL column")
-                out.put_byte(0)
-            elif codec.identity:
-                codec.start = out.size()
-                pos = codec.put(src, pos, end, out)
-                codec.end = out.size()
-            else:
-                pos = codec.put(src, pos, end, out)
+            raise
         return pos
 
     def corrupt(self, ctx: EventContext, row: int, what: str) -> CorruptRow:
@@ -376,10 +392,8 @@ class RowWriter:
         prev = self.seq.prev[self.partition] if parts == 1 else own - 1
         value = plan.value
         value.clear()
-        value.put_object(plan.frame)
-        value.put_byte(2)
-        value.put_byte(op)
-        value.put_slice(plan.lead, 0, plan.lead.size())
+        value.put_buffer(plan.lead)
+        value.set_byte(_OP, op)
         value.put_long(row)
         value.put_object(self.snapshot)
         value.put_long(own)
@@ -392,7 +406,7 @@ class RowWriter:
         else:
             value.put_byte(0)
         value.put_byte(1 if half else 0)
-        value.put_slice(plan.tail, 0, plan.tail.size())
+        value.put_buffer(plan.tail)
         self.put_image(value, before, before_end)
         self.put_image(value, after, after_end)
         if parts > 1:

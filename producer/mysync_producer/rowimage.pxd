@@ -7,6 +7,8 @@ cdef class ValueCodec:
     cdef public bint nullable
     cdef public int normal
     cdef public int exceptional
+    cdef public Py_ssize_t null_byte
+    cdef public int null_bit
     cdef public bint identity
     cdef public Py_ssize_t start
     cdef public Py_ssize_t end
@@ -53,15 +55,20 @@ cdef class DecimalCodec(ValueCodec):
     cdef const unsigned char *digits
     cdef int count
     cdef Py_ssize_t width
+    cdef bint native
+    cdef object sign
+    cdef object ones
+    cdef list steps
 
-    @cython.locals(negative=bint, low="long long", held=int, i=int, digits=int, size=int, group="unsigned long long", sign="unsigned long long", tens="unsigned long long")
     cdef Py_ssize_t put(self, const unsigned char *src, Py_ssize_t pos, Py_ssize_t end, RowBuffer out) except -1
+    @cython.locals(negative=bint, value="long long", i=int, _=int, digits=int, size=int, group="unsigned long long", sign="unsigned long long", limit="unsigned long long")
+    cdef long long small(self, const unsigned char *src, Py_ssize_t pos) except? -1
+    cdef object unscaled(self, bytes data)
 
 
-@cython.locals(value="unsigned long long", _=int)
-cdef unsigned long long ten_to(int digits) noexcept
+cdef object too_many_digits(object group)
 
 @cython.locals(size=int, rest="long long")
 cdef int put_integer(RowBuffer out, long long value) except -1
 
-cdef int put_wide(RowBuffer out, object value, bint negative) except -1
+cdef int put_number(RowBuffer out, object value) except -1

@@ -27,6 +27,9 @@ class ValueCodec:
         # Union indexes as they are written: zigzag, one byte; -1 where there is no union.
         self.normal = (2 if nullable else 0) if nullable or exceptional else -1
         self.exceptional = self.normal + 2 if exceptional else -1
+        # Where a row's NULL bits have this column's.
+        self.null_byte = 0
+        self.null_bit = 0
         self.identity = False
         self.start = 0
         self.end = 0
@@ -53,8 +56,10 @@ class IntCodec(ValueCodec):
         if self.normal >= 0:
             out.put_byte(self.normal)
         value = little(src, pos, self.width)
-        # Taking the sign bit off twice: in 64-bit arithmetic that wraps, as it has to.
-        out.put_long(value - ((value & self.sign) << 1))
+        if value & self.sign:
+            # Taking the sign bit off twice: in 64-bit arithmetic that wraps, as it has to.
+            value -= self.sign << 1
+        out.put_long(value)
         return pos + self.width
 
 
@@ -128,7 +133,7 @@ class BitCodec(ValueCodec):
 
 
 _DIGIT_BYTES = (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)
-_TENS = tuple(10**i for i in range(19))
+_LONG_DIGITS = 18  # what a 64-bit number holds
 
 
 class DecimalCodec(ValueCodec):
@@ -144,20 +149,38 @@ class DecimalCodec(ValueCodec):
             groups.insert(0, whole % 9)
         if scale % 9:
             groups.append(scale % 9)
+        width = sum(_DIGIT_BYTES[digits] for digits in groups)
+        self.width = width
         self.groups = bytes(groups)
         self.digits = self.groups
         self.count = len(groups)
-        self.width = sum(_DIGIT_BYTES[group] for group in groups)
+        self.native = cython.compiled and precision <= _LONG_DIGITS
+        # Of the value taken as one number: its sign bit, all of its bits, and (shift, mask, limit)
+        # of each group.
+        self.sign = 1 << (8 * width - 1)
+        self.ones = (1 << 8 * width) - 1
+        self.steps: list[tuple[int, int, int]] = []
+        shift = 8 * width
+        for digits in groups:
+            size = 8 * _DIGIT_BYTES[digits]
+            shift -= size
+            self.steps.append((shift, (1 << size) - 1, 10**digits))
 
     def put(self, src: bytes, pos: int, end: int, out: RowBuffer) -> int:
         if end - pos < self.width:
             raise short()
         if self.normal >= 0:
             out.put_byte(self.normal)
+        if self.native:
+            put_integer(out, self.small(src, pos))
+        else:
+            put_number(out, self.unscaled(src[pos : pos + self.width]))
+        return pos + self.width
+
+    def small(self, src: bytes, pos: int) -> int:
+        """The unscaled value of up to 18 digits."""
         negative = src[pos] < 128
-        wide = None
-        low = 0
-        held = 0
+        value = 0
         for i in range(self.count):
             digits = self.digits[i]
             size = (digits + 1) // 2 if digits < 8 else 4
@@ -169,33 +192,35 @@ class DecimalCodec(ValueCodec):
                 group ^= sign
             if negative:
                 group ^= (sign << 1) - 1
-            tens = ten_to(digits)
-            if group >= tens:
-                raise BadValue(f"DECIMAL with {group} where {digits} digits belong")
-            if held + digits > 18:
-                wide = low if wide is None else wide * _TENS[held] + low
-                low = 0
-                held = 0
-            low = low * tens + group
-            held += digits
-        if wide is None:
-            put_integer(out, -low if negative else low)
-        else:
-            put_wide(out, wide * _TENS[held] + low, negative)
-        return pos
+            limit = 1
+            for _ in range(digits):
+                limit *= 10
+            if group >= limit:
+                raise too_many_digits(group)
+            value = value * limit + group
+        return -value if negative else value
+
+    def unscaled(self, data: bytes) -> int:
+        """The unscaled value, whatever its size."""
+        number = int.from_bytes(data, "big") ^ self.sign
+        negative = data[0] < 128
+        if negative:
+            number ^= self.ones
+        value = 0
+        for shift, mask, limit in self.steps:
+            group = number >> shift & mask
+            if group >= limit:
+                raise too_many_digits(group)
+            value = value * limit + group
+        return -value if negative else value
 
 
-def ten_to(digits: int) -> int:
-    if cython.compiled:
-        value = 1
-        for _ in range(digits):
-            value *= 10
-        return value
-    return int(_TENS[digits])
+def too_many_digits(group: int) -> BadValue:
+    return BadValue(f"DECIMAL with {group} where fewer digits belong")
 
 
 def put_integer(out: RowBuffer, value: int) -> int:
-    """Avro bytes: a number below 10^18 as the shortest two's complement, big-endian."""
+    """Avro bytes: a 64-bit number as the shortest two's complement, big-endian."""
     size = 1
     rest = value >> 7
     while rest != 0 and rest != -1:
@@ -208,10 +233,9 @@ def put_integer(out: RowBuffer, value: int) -> int:
     return 0
 
 
-def put_wide(out: RowBuffer, value: int, negative: bool) -> int:
-    if negative:
-        value = -value
+def put_number(out: RowBuffer, value: int) -> int:
+    """The same for a number of up to 500 bits."""
     size = (value if value >= 0 else ~value).bit_length() // 8 + 1
-    out.put_long(size)
+    out.put_byte(size << 1)
     out.put_object(value.to_bytes(size, "big", signed=True))
     return 0

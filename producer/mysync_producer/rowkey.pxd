@@ -27,3 +27,9 @@ cdef class RowKey:
     cdef bytes canonical(self, RowBuffer images)
     @cython.locals(out=RowBuffer, part=KeyPart)
     cdef bytes message_key(self, RowBuffer images)
+
+
+cdef int partition_of(bytes canonical, int partitions) except -1
+
+@cython.locals(h="unsigned int", k="unsigned int", i=Py_ssize_t)
+cdef unsigned int murmur2_of(const unsigned char *data, Py_ssize_t size) noexcept

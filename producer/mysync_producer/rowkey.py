@@ -5,10 +5,15 @@ The canonical key's layout is that of `mysync_schemas.partition`, which says why
 from the slices of the image that the identity columns' codecs have noted, without decoding.
 """
 
+import cython
+
 from mysync_producer.rowbuffer import RowBuffer
 from mysync_producer.rowimage import ValueCodec
 from mysync_schemas.fold import FoldTable
 from mysync_schemas.types import Kind
+
+if not cython.compiled:
+    from confluent_kafka import murmur2
 
 _STRING = int(Kind.STRING)
 _BYTES = int(Kind.BYTES)
@@ -92,3 +97,40 @@ class RowKey:
         for part in self.parts:
             out.put_slice(images, part.codec.start, part.codec.end)
         return out.take(0, out.size())
+
+
+def partition_of(canonical: bytes, partitions: int) -> int:
+    """As `mysync_schemas.hashing.partition_of`: Kafka's own partition of a key."""
+    if not cython.compiled:
+        return int(murmur2(canonical, partitions))
+    return (murmur2_of(canonical, len(canonical)) & 0x7FFFFFFF) % partitions
+
+
+def murmur2_of(data: bytes, size: int) -> int:
+    """Kafka's murmur2 (`org.apache.kafka.common.utils.Utils`), in unsigned 32-bit arithmetic that
+    wraps: compiled only."""
+    h = 0x9747B28C
+    h ^= size
+    i = 0
+    while i + 4 <= size:
+        k = data[i + 3]
+        k = k << 8 | data[i + 2]
+        k = k << 8 | data[i + 1]
+        k = k << 8 | data[i]
+        k *= 0x5BD1E995
+        k ^= k >> 24
+        k *= 0x5BD1E995
+        h *= 0x5BD1E995
+        h ^= k
+        i += 4
+    if size - i > 0:
+        k = 0
+        while size > i:
+            size -= 1
+            k = k << 8 | data[size]
+        h ^= k
+        h *= 0x5BD1E995
+    h ^= h >> 13
+    h *= 0x5BD1E995
+    h ^= h >> 15
+    return h

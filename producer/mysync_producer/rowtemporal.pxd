@@ -3,13 +3,17 @@ cimport cython
 from mysync_producer.rowbuffer cimport RowBuffer, big, little
 from mysync_producer.rowimage cimport ValueCodec, short
 
+cdef long long NO_DAY
+
 cdef bint is_day(int year, int month, int day) noexcept
 
-cdef long long days(int year, int month, int day) noexcept
+cdef long long days(long long year, long long month, long long day) noexcept
+
+cdef long long day_number(int year, int month, int day) noexcept
 
 
 cdef class DateCodec(ValueCodec):
-    @cython.locals(packed=int, year=int, month=int, day=int)
+    @cython.locals(packed=int, year=int, month=int, day=int, number="long long")
     cdef Py_ssize_t put(self, const unsigned char *src, Py_ssize_t pos, Py_ssize_t end, RowBuffer out) except -1
 
 
@@ -19,15 +23,15 @@ cdef str date_text(int year, int month, int day)
 cdef int put_ascii(RowBuffer out, str text) except -1
 
 
+# Everything of 64 bits: products and shifts of ints would be C's, of 32.
 cdef class FractionCodec(ValueCodec):
     cdef int fsp
-    cdef int fraction
+    cdef Py_ssize_t width
+    cdef long long shift
+    cdef long long mask
     cdef long long unit
     cdef long long digit
-    cdef long long top
     cdef long long zero
-    cdef long long fraction_mask
-    cdef Py_ssize_t width
 
     @cython.locals(micros="long long")
     cdef long long micros(self, long long fraction) except -1
@@ -35,15 +39,15 @@ cdef class FractionCodec(ValueCodec):
 
 
 cdef class DatetimeCodec(FractionCodec):
-    @cython.locals(packed="long long", micros="long long", seconds="long long", year=int, month=int, day=int, hour=int, minute=int, second=int)
+    @cython.locals(packed="unsigned long long", micros="long long", year="long long", month="long long", day="long long", hour="long long", minute="long long", second="long long", number="long long", seconds="long long")
     cdef Py_ssize_t put(self, const unsigned char *src, Py_ssize_t pos, Py_ssize_t end, RowBuffer out) except -1
 
 
 cdef class TimestampCodec(FractionCodec):
-    @cython.locals(seconds="long long", micros="long long")
+    @cython.locals(packed="long long", micros="long long")
     cdef Py_ssize_t put(self, const unsigned char *src, Py_ssize_t pos, Py_ssize_t end, RowBuffer out) except -1
 
 
 cdef class TimeCodec(FractionCodec):
-    @cython.locals(packed="long long", negative=bint, fraction="long long", micros="long long", hour="long long", minute="long long", second="long long", value="long long")
+    @cython.locals(packed="long long", negative=bint, micros="long long", hour="long long", minute="long long", second="long long", value="long long")
     cdef Py_ssize_t put(self, const unsigned char *src, Py_ssize_t pos, Py_ssize_t end, RowBuffer out) except -1

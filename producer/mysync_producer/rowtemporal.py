@@ -7,6 +7,8 @@ DATETIME that is a day of the proleptic Gregorian calendar from year 1 on become
 partial dates and days that don't exist become the text that the server shows.
 """
 
+from functools import lru_cache
+
 import cython
 
 from mysync_producer.rowbuffer import RowBuffer
@@ -17,6 +19,7 @@ if not cython.compiled:
     from mysync_producer.rowbuffer import big, little
     from mysync_producer.rowimage import short
 
+NO_DAY = -(1 << 30)
 # Microseconds in the last fraction unit of each fsp that the format has (by bytes of fraction) ...
 _UNIT = (1_000_000, 10_000, 100, 1)
 # ... and in the last digit that the column shows.
@@ -53,6 +56,15 @@ def days(year: int, month: int, day: int) -> int:
     )
 
 
+def day_number(year: int, month: int, day: int) -> int:
+    """Days from 1970-01-01, NO_DAY (2^30 below) where there is no such day."""
+    return days(year, month, day) if is_day(year, month, day) else NO_DAY
+
+
+if not cython.compiled:
+    day_number = lru_cache(1 << 14)(day_number)
+
+
 class DateCodec(ValueCodec):
     """DATE: 3 bytes, little-endian: 15 bits year, 4 month, 5 day."""
 
@@ -68,12 +80,13 @@ class DateCodec(ValueCodec):
         day = packed & 31
         if year > 9999 or month > 12:
             raise BadValue(f"DATE {year}-{month}-{day}")
-        if is_day(year, month, day):
-            out.put_byte(self.normal)
-            out.put_long(days(year, month, day))
-        else:
+        number = day_number(year, month, day)
+        if number == NO_DAY:
             out.put_byte(self.exceptional)
             put_ascii(out, date_text(year, month, day))
+        else:
+            out.put_byte(self.normal)
+            out.put_long(number)
         return pos + 3
 
 
@@ -96,18 +109,18 @@ class FractionCodec(ValueCodec):
         # Python's numbers: a shift by a C int would be C's, of 32 bits.
         fraction = (fsp + 1) // 2
         self.fsp = fsp
-        self.fraction = fraction
-        self.unit = _UNIT[fraction]
-        self.digit = _DIGIT[fsp]
         self.width = width + fraction
-        self.top = 1 << 32
+        self.shift = 8 * fraction
+        self.mask = (1 << 8 * fraction) - 1
+        self.unit = _UNIT[fraction]
+        # An odd number of digits leaves the last stored one 0.
+        self.digit = _DIGIT[fsp] if fsp % 2 else 1
         self.zero = 0x800000 << (8 * fraction)
-        self.fraction_mask = (1 << (8 * fraction)) - 1
 
     def micros(self, fraction: int) -> int:
         """Microseconds of a stored fraction."""
         micros = fraction * self.unit
-        if micros >= 1_000_000 or micros % self.digit != 0:
+        if micros >= 1_000_000 or (self.digit > 1 and micros % self.digit):
             raise BadValue(f"{micros} microseconds with {self.fsp} digits of a second's fraction")
         return micros
 
@@ -125,29 +138,29 @@ class DatetimeCodec(FractionCodec):
     def put(self, src: bytes, pos: int, end: int, out: RowBuffer) -> int:
         if end - pos < self.width:
             raise short()
-        if src[pos] < 128:
+        packed = big(src, pos, self.width)
+        micros = self.micros(packed & self.mask) if self.shift else 0
+        packed >>= self.shift
+        hour = packed >> 12 & 31
+        minute = packed >> 6 & 63
+        second = packed & 63
+        day = packed >> 17 & 31
+        year = (packed >> 22) - (1 << 17)
+        if year < 0:
             raise BadValue("DATETIME with a negative sign")
-        packed = big(src, pos + 1, 4) + (src[pos] - 128) * self.top
-        micros = self.micros(big(src, pos + 5, self.fraction)) if self.fraction else 0
-        seconds = packed & 0x1FFFF
-        hour = seconds >> 12
-        minute = seconds >> 6 & 63
-        second = seconds & 63
-        packed >>= 17
-        day = packed & 31
-        packed >>= 5
-        year = packed // 13
-        month = packed - year * 13
+        month = year % 13
+        year //= 13
         if year > 9999 or hour > 23 or minute > 59 or second > 59:
             raise BadValue(f"DATETIME {year}-{month}-{day} {hour}:{minute}:{second}")
-        if is_day(year, month, day):
-            out.put_byte(self.normal)
-            seconds = hour * 3600 + minute * 60 + second
-            out.put_long((days(year, month, day) * 86_400 + seconds) * 1_000_000 + micros)
-        else:
+        number = day_number(year, month, day)
+        if number == NO_DAY:
             out.put_byte(self.exceptional)
             time = f" {hour:02}:{minute:02}:{second:02}{self.fraction_text(micros)}"
             put_ascii(out, date_text(year, month, day) + time)
+        else:
+            out.put_byte(self.normal)
+            seconds = number * 86_400 + hour * 3600 + minute * 60 + second
+            out.put_long(seconds * 1_000_000 + micros)
         return pos + self.width
 
 
@@ -161,11 +174,11 @@ class TimestampCodec(FractionCodec):
     def put(self, src: bytes, pos: int, end: int, out: RowBuffer) -> int:
         if end - pos < self.width:
             raise short()
-        seconds = big(src, pos, 4)
-        micros = self.micros(big(src, pos + 4, self.fraction)) if self.fraction else 0
-        if seconds or micros:
+        packed = big(src, pos, self.width)
+        if packed:
+            micros = self.micros(packed & self.mask) if self.shift else 0
             out.put_byte(self.normal)
-            out.put_long(seconds * 1_000_000 + micros)
+            out.put_long((packed >> self.shift) * 1_000_000 + micros)
         else:
             out.put_byte(self.exceptional)
             put_ascii(out, "0000-00-00 00:00:00" + self.fraction_text(0))
@@ -182,13 +195,13 @@ class TimeCodec(FractionCodec):
     def put(self, src: bytes, pos: int, end: int, out: RowBuffer) -> int:
         if end - pos < self.width:
             raise short()
-        packed = big(src, pos, self.width) - self.zero
+        packed = big(src, pos, self.width)
+        packed -= self.zero
         negative = packed < 0
         if negative:
             packed = -packed
-        fraction = packed & self.fraction_mask
-        micros = self.micros(fraction) if self.fraction else 0
-        packed >>= 8 * self.fraction
+        micros = self.micros(packed & self.mask) if self.shift else 0
+        packed >>= self.shift
         hour = packed >> 12
         minute = packed >> 6 & 63
         second = packed & 63
