@@ -100,6 +100,7 @@ class TopicWriter:
                 OwnIds(),
                 asker(lambda sql: mysql.scalar(connection, sql)),
             )
+        self._definitions = definitions
         if not provisional:
             adopted(definitions)
         for record in definitions.fold_records:
@@ -115,6 +116,14 @@ class TopicWriter:
                 self._parsed[schema.key_schema_id or 0] = fastavro.parse_schema(
                     json.loads(schema.key_schema), named_schemas={}
                 )
+
+    def adopt(self) -> None:
+        """New versions of the tables with their final routing, and the line where it begins."""
+        with self:
+            for schema in adopted(self._definitions):
+                self.control(schema)
+                self.tables[f"{schema.db}.{schema.table}"] = schema
+            self.line(Line.ADOPT)
 
     # -- transactions -------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from mysync_consumer.rowevents import GroupWriter
 from mysync_consumer.rowread import Row
 from mysync_consumer.session import Session, ShapeCheck
 
-STATEMENT_BYTES = 8 << 20
+STATEMENT_BYTES = 2 << 20
 """Image bytes of one BINLOG statement, unless max_allowed_packet allows less or one row is
 larger."""
 

@@ -79,8 +79,11 @@ def claim(
         else:
             break
     crash.crash_point(AFTER_OFFSET_COMMIT)
+    # Whoever outlived its assignment must not disturb the one who has it now.
+    tenure.check()
     take_lock(session, lock_name(pipeline, partition), tenure)
     crash.crash_point(AFTER_LOCK)
+    tenure.check()
     try:
         claimed = checkpoint.take(session.connection, pipeline, partition, owner)
     except (pymysql.err.Error, OSError) as error:
