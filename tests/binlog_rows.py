@@ -4,6 +4,7 @@ about the same rows: the two sides of a differential test of the transcoder."""
 import datetime as dt
 import io
 import json
+import os
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -45,7 +46,8 @@ class Source:
 
     def __init__(self, server: SqlServer, db: str) -> None:
         self.server = server
-        self.db = db
+        # Modules are spread over the workers of pytest-xdist.
+        self.db = db = f"{db}_{os.environ.get('PYTEST_XDIST_WORKER', 'gw')}"
         self.mariadb = server.kind == "mariadb"
         self.conn = server.connect()
         self.sql(f"DROP DATABASE IF EXISTS `{db}`", f"CREATE DATABASE `{db}`", f"USE `{db}`")

@@ -19,9 +19,9 @@ POINTS = sorted(crash.list_points())
 
 # Passed while a pipeline begins, in this order, before it has any traffic of its own.
 BEGINNING = (
-    "producer.after_election",
     "producer.first_start.before_topics",
     "producer.first_start.after_topics",
+    "producer.after_election",
     "producer.first_start.before_first_commit",
     "producer.first_start.after_first_commit",
     "producer.before_dump",

@@ -103,7 +103,7 @@ class Target:
         self.hot = hot
         self.server = server
         self.source = Source(server, db)
-        self.db = db
+        self.db = self.source.db
         self.mariadb = self.source.mariadb
         self.session = server.connect(autocommit=True)
         self.run(hot.rowevents.FDE_STATEMENT)

@@ -1,7 +1,6 @@
-"""How far behind a partition is, in seconds, records, and before retention takes what is missing."""
+"""How far behind a partition is, in seconds, records, and before retention takes the rest."""
 
 from fix_topics import Stage
-
 from mysync_consumer.checkpoint import Progress
 from mysync_consumer.flow import Flow, Reading
 from mysync_consumer.lag import Lag, lag_of

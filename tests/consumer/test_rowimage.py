@@ -215,7 +215,11 @@ MARIADB_TYPES: list[tuple[str, list[tuple[Any, str]]]] = [
 
 
 def types_for(target: Target) -> list[tuple[str, list[tuple[Any, str]]]]:
-    return TYPES + (MARIADB_TYPES if target.mariadb else MYSQL_TYPES)
+    if not target.mariadb:
+        return TYPES + MYSQL_TYPES
+    return [(type_, [v for v in values if v[1] != "-0.0e0"]) for type_, values in TYPES] + (
+        MARIADB_TYPES
+    )
 
 
 def create(target: Target, types: list[tuple[str, list[tuple[Any, str]]]], *names: str) -> None:

@@ -1,5 +1,5 @@
-"""A reader that isn't ours: Confluent's own deserializer, given nothing but the topic and the address
-of the producer's schema endpoint, gets ordinary typed values."""
+"""A reader that isn't ours: Confluent's own deserializer, given nothing but the topic and the
+address of the producer's schema endpoint, gets ordinary typed values."""
 
 import json
 import time

@@ -220,8 +220,7 @@ MYSQL_TABLES = (
     "CREATE TABLE a_virtual (id INT PRIMARY KEY, twice INT AS (id * 2))",
     "CREATE TABLE a_stored (id INT PRIMARY KEY, twice INT AS (id * 2) STORED)",
     "CREATE TABLE a_sjis (id INT PRIMARY KEY, t VARCHAR(9) CHARACTER SET sjis)",
-    "CREATE TABLE a_some (id INT PRIMARY KEY, a TEXT CHARACTER SET latin1,"
-    " b TEXT CHARACTER SET utf16)",
+    "CREATE TABLE a_some (id INT PRIMARY KEY, a TEXT CHARSET latin1, b TEXT CHARSET utf16)",
 )
 MARIADB_TABLES = (
     "CREATE TABLE a_compressed (id INT PRIMARY KEY, t VARCHAR(9) COMPRESSED)",

@@ -180,8 +180,11 @@ def test_excluded_tables_may_do_anything(make_published: MakePublished) -> None:
     assert [row.table for row in topics.rows()] == [f"{published.db}.items"]
 
 
-def test_rows_that_savepoints_took_back_are_not_published(published: Published) -> None:
-    """With a table that can't roll back in the transaction MySQL logs the rows and ROLLBACK TO."""
+def test_rows_that_savepoints_took_back_are_not_published(
+    make_published: MakePublished, mariadb_a: SqlServer
+) -> None:
+    """With a table that can't roll back in the transaction, rows are logged, then ROLLBACK TO."""
+    published = make_published(source=mariadb_a)
     published.on_source(ITEMS, "CREATE TABLE plain (id INT PRIMARY KEY) ENGINE=MyISAM")
     published.start()
     published.on_source(

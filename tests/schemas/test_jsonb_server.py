@@ -5,7 +5,6 @@ import random
 import string
 import struct
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pymysql
@@ -33,27 +32,13 @@ class Documents:
 
     def images(self, statement: str) -> Iterator[bytes]:
         """The documents in all row images that a statement writes."""
-        file, start = self.position()
-        self.source.sql(statement)
-        _, end = self.position()
-        with file.open("rb") as binlog:
-            binlog.seek(start)
-            events = binlog.read(end - start)
-        at = 0
-        while at < len(events):
-            kind, size = struct.unpack_from("<4xB4xI", events, at)
-            if kind in (30, 31):
-                # header 19, table id to extra length 10, column count 1, a bitmap or two
-                pos = at + 19 + 10 + 1 + (1 if kind == 30 else 2)
-                while pos < at + size - 4:
-                    length = int.from_bytes(events[pos + 5 : pos + 9], "little")
-                    yield events[pos + 9 : pos + 9 + length]
-                    pos += 9 + length
-            at += size
-
-    def position(self) -> tuple[Path, int]:
-        ((name, pos, *_),) = self.source.sql("SHOW BINARY LOG STATUS")
-        return Path(self.source.server.data_dir) / name, pos
+        for event in self.source.capture(statement):
+            # The column count, and a bitmap or two, each of one byte.
+            pos = event.start + (3 if event.op == "u" else 2)
+            while pos < event.end:
+                length = int.from_bytes(event.buf[pos + 5 : pos + 9], "little")
+                yield event.buf[pos + 9 : pos + 9 + length]
+                pos += 9 + length
 
     def assert_same(self, texts: Iterable[str]) -> None:
         """We write what the server writes, and print what it prints."""
