@@ -20,6 +20,8 @@ from setuptools.command.build_ext import build_ext
 HOT_PATH = (
     "mysync_schemas/avro.py",
     "mysync_schemas/hashing.py",
+    "mysync_schemas/jsonread.py",
+    "mysync_schemas/jsonwrite.py",
     "mysync_producer/rowbuffer.py",
     "mysync_producer/rowimage.py",
     "mysync_producer/rowtext.py",
