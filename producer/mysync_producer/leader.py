@@ -1,14 +1,16 @@
 """Which of several producers is the active one.
 
 All of them subscribe to the control topic, which has one partition; the group's member that is
-assigned it is active. The group only elects: the partition is paused and nothing is committed.
-Safety doesn't rest on it but on `transactional.id`, which fences whoever was active before.
+assigned it is active. The group only elects: the partition is paused, and an offset is committed
+only because the coordinator takes that from a present member alone. Safety doesn't rest on it but
+on `transactional.id`, which fences whoever was active before; the offset keeps a process that slept
+through its own replacement from fencing the rightful one.
 """
 
 import time
 from collections.abc import Callable
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
 from mysync_producer.errors import LeadershipLost
 from mysync_runtime import kafka
@@ -28,6 +30,8 @@ class Leader:
     def __init__(self, settings: Settings) -> None:
         self._topic = settings.control_topic
         self._elected = False
+        self._asked = False
+        self._confirmed = False
         self._checked = 0.0
         self._consumer = Consumer(
             kafka.consumer_properties(
@@ -35,7 +39,7 @@ class Leader:
                 group_id=settings.leader_group,
                 session_timeout_ms=settings.publish.leader_session_timeout_ms,
             )
-            | {"max.poll.interval.ms": _MAX_POLL_INTERVAL_MS}
+            | {"max.poll.interval.ms": _MAX_POLL_INTERVAL_MS, "on_commit": self._on_commit}
         )
         self._consumer.subscribe(
             [self._topic],
@@ -49,11 +53,18 @@ class Leader:
         return self._elected
 
     def wait(self, stop: Stop, tick: Callable[[], None]) -> None:
-        """Returns when elected. Raises Stopped; a Kafka that doesn't answer is waited for."""
-        while not self._elected:
+        """Returns when elected, by the coordinator's present word. Raises Stopped.
+
+        A Kafka that doesn't answer is waited for.
+        """
+        self._asked = self._confirmed = False
+        while not (self._elected and self._confirmed):
             stop.raise_if_requested()
             tick()
-            self._poll(0.2)
+            if self._elected and not self._asked:
+                self._asked = True
+                self._consumer.commit(offsets=[TopicPartition(self._topic, 0, 0)])
+            self._poll(0.02 if self._asked else 0.2)
 
     def check(self) -> None:
         """Raises LeadershipLost unless this process is the elected one. Cheap."""
@@ -86,6 +97,10 @@ class Leader:
             raise kafka.error_of(error, "take the partition", self._topic) from error
         self._elected = True
 
+    def _on_commit(self, error: KafkaError | None, _offsets: list[TopicPartition]) -> None:
+        self._confirmed = error is None
+        self._asked = error is None
+
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if partitions:
-            self._elected = False
+            self._elected = self._asked = self._confirmed = False

@@ -215,10 +215,21 @@ class Publisher:
 
     def _error(self, error: KafkaException, doing: str) -> MysyncError:
         """Whatever isn't fencing or a refusal ends this producer: the start path begins anew."""
-        found = kafka.error_of(error, doing, self._rows_topic)
         inner = kafka.kafka_error(error)
+        if inner.code() == KafkaError._FATAL:
+            error = self._fatal() or error
+            inner = kafka.kafka_error(error)
+        found = kafka.error_of(error, doing, self._rows_topic)
         if isinstance(found, Fenced) or found.exit_code == 3:
             return found
         if inner.code() == KafkaError.INVALID_PRODUCER_EPOCH:
             return Fenced(f"another producer of this pipeline took over ({found.what})")
         return TransactionAborted(found.what, where=found.where)
+
+    def _fatal(self) -> KafkaException | None:
+        """What made every call fail: producing itself doesn't say, ending the transaction does."""
+        try:
+            self._producer.abort_transaction(_CALL_SECONDS)
+        except KafkaException as error:
+            return error
+        return None
