@@ -8,12 +8,13 @@ from mysync_schemas.markers import Line
 
 
 @contextmanager
-def held(stage: Stage, id_: int) -> Iterator[None]:
-    """Lets nobody change an item on the target, so its partition gets stuck."""
+def held(stage: Stage, id_: int | None = None) -> Iterator[None]:
+    """Lets nobody change an item (or any) on the target, so its partition gets stuck."""
     connection = stage.target.connect(database=stage.db, autocommit=False)
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT * FROM items WHERE id = %s FOR UPDATE", (id_,))
+            one = "" if id_ is None else f"WHERE id = {id_}"
+            cursor.execute(f"SELECT * FROM items {one} FOR UPDATE")
         yield
     finally:
         connection.close()
@@ -110,10 +111,13 @@ def test_rows_before_and_after_the_adoption_of_a_routing_are_applied(
     assert len({stage.writer.place(stage.items, {"id": i})[0] for i in range(20)}) == 1
     stage.writer.adopt()
     assert len({stage.writer.place(stage.items, {"id": i})[0] for i in range(20)}) > 1
-    with stage.writer:
-        for value in range(1, 6):
-            for id_ in range(20):
-                stage.put(id_, value)
+    stage.wait_applied()
+    with held(stage):
+        for values in (range(1, 2), range(2, 6)):
+            with stage.writer:
+                for value in values:
+                    for id_ in range(20):
+                        stage.put(id_, value)
     stage.wait_applied()
     stage.assert_items()
     written = [line for line in consumer.metrics().splitlines() if "rows_written_total " in line]
