@@ -1,6 +1,7 @@
 """A pipeline's producing half: a real producer on a real source, read back from Kafka."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -8,7 +9,6 @@ from confluent_kafka.admin import AdminClient
 
 from mysync_lab.catchup import BinlogEnd, binlog_end
 from mysync_lab.kafka import KafkaServer
-from mysync_lab.lab import Lab
 from mysync_lab.layout import wait_until
 from mysync_lab.server import Server
 from mysync_lab.services import Service
@@ -110,20 +110,23 @@ def published(make_published: MakePublished) -> Published:
     return make_published()
 
 
-@pytest.fixture(scope="module")
-def own_mysql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlServer]:
-    """A MySQL of this module's own, whose log may hold what stops every pipeline on it."""
-    yield from _own(tmp_path_factory, "mysql-a")
+MakeOwnPublished = Callable[..., AbstractContextManager[Published]]
 
 
-@pytest.fixture(scope="module")
-def own_mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlServer]:
-    """The same with MariaDB."""
-    yield from _own(tmp_path_factory, "mariadb-a")
+@pytest.fixture(scope="session")
+def make_own_published(
+    kafka: KafkaServer, tmp_path_factory: pytest.TempPathFactory
+) -> MakeOwnPublished:
+    """The same for tests that run many side by side: each ends with its `with`."""
+    from fix_pipeline import Replica
 
+    @contextmanager
+    def make(source: SqlServer, **sections: Any) -> Iterator[Published]:
+        folder = tmp_path_factory.mktemp("published")
+        replica = Replica(folder, source, source, kafka, **sections)
+        try:
+            yield Published(replica, kafka)
+        finally:
+            replica.end(kafka)
 
-def _own(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[SqlServer]:
-    lab = Lab(tmp_path_factory.mktemp("own") / "lab")
-    lab.up(name)
-    yield lab.mysql(name)
-    lab.remove(name)
+    return make

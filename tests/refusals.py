@@ -317,7 +317,7 @@ TABLE: tuple[Refusal, ...] = (
             "a statement that can't be told",
             "DdlInStream",
             DATA,
-            ("CREATE FUNCTION", "may change a replicated table"),
+            ("FUNCTION `f`", "may change a replicated table"),
         ),
         (
             "a statement in a character set that can't be read",
