@@ -24,6 +24,7 @@ from mysync_schemas.types import Kind, complete, labels_of
 
 PIPELINE = "transcode"
 WRITE, UPDATE, DELETE = "c", "u", "d"
+_FDE_BYTES = 512
 _ROWS = {23: WRITE, 24: UPDATE, 25: DELETE, 30: WRITE, 31: UPDATE, 32: DELETE}
 _TEXT_TYPES = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext"}
 
@@ -77,10 +78,13 @@ class Source:
         self.sql(*statements)
         end_file, end = self._position()
         assert file == end_file, "the binlog rotated within a test: run it again"
-        data = file.read_bytes()[:end]
+        with file.open("rb") as binlog:
+            head = binlog.read(_FDE_BYTES)
+            binlog.seek(start)
+            data = binlog.read(end - start)
         return [
             event
-            for event in _rows_events(data, start, self.mariadb)
+            for event in _rows_events(head, data, self.mariadb)
             if event.table_map.db == self.db
         ]
 
@@ -171,11 +175,12 @@ def _column(
     )
 
 
-def _rows_events(data: bytes, start: int, mariadb: bool) -> Iterator[RowsEvent]:
-    """The rows events of a binlog file from `start` on. The FDE at 4 knows of checksums."""
-    fde_end = 4 + struct.unpack_from("<I", data, 13)[0]
-    trailer = 4 if data[fde_end - 5] == 1 else 0
+def _rows_events(head: bytes, data: bytes, mariadb: bool) -> Iterator[RowsEvent]:
+    """The rows events in whole events of a binlog file. The FDE in its head knows of checksums."""
+    fde_end = 4 + struct.unpack_from("<I", head, 13)[0]
+    trailer = 4 if head[fde_end - 5] == 1 else 0
     maps: dict[int, tuple[TableMap, bytes]] = {}
+    start = 0
     while start < len(data):
         kind, size = struct.unpack_from("<4xB4xI", data, start)
         body, end = start + 19, start + size - trailer
