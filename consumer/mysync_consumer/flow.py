@@ -38,12 +38,16 @@ class Reading:
 
 @dataclass(slots=True)
 class Flow:
-    """Records towards one claim's queue, from offset `next` on. `paused`: the queue is full."""
+    """Records towards one claim's queue, from offset `next` on. `paused`: the queue is full.
+
+    Until it flows: how often beginning failed, and when to try next (monotonic)."""
 
     queue: Queue
     next: int
     flowing: bool = False
     paused: bool = False
+    tries: int = 0
+    try_at: float = 0.0
     end: int | None = None
     high: int | None = None
     batch: list[tuple[int, bytes]] = field(default_factory=list)

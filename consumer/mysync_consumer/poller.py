@@ -26,7 +26,7 @@ from mysync_consumer.flow import Flow, Reading
 from mysync_consumer.offsets import Offsets
 from mysync_consumer.queue import Queue
 from mysync_runtime import crash, kafka
-from mysync_runtime.errors import LogHole, RecordsDeleted
+from mysync_runtime.errors import LogHole, MysyncError, RecordsDeleted, TransientError
 from mysync_runtime.log import get_logger
 from mysync_runtime.settings import Settings
 
@@ -40,6 +40,12 @@ COMMIT_SECONDS = 5.0
 
 ENDS_SECONDS = 1.0
 """How often the ends of the partitions are looked at, for metrics."""
+
+ASK_SECONDS = 0.3
+"""What one turn may spend on asking leaders for the first offsets of partitions that begin."""
+
+FIRST_RETRY, LAST_RETRY = 0.1, 5.0
+"""Seconds until a partition's leader is asked again; doubled each time."""
 
 ON_REVOKE = crash.declare(
     "consumer.on_revoke", "partitions are to be given back, workers still work"
@@ -110,7 +116,7 @@ class Poller:
     def reading(self, partition: int) -> Reading | None:
         """How far the partition is read; None while it isn't. For any thread."""
         flow = self._flows.get(partition)
-        if flow is None or not flow.flowing:
+        if flow is None or not flow.flowing or partition in self._starting:
             return None
         return Reading(flow.next, flow.end, flow.high, tuple(flow.marks))
 
@@ -144,27 +150,53 @@ class Poller:
             self._consumer.close()
 
     def _begin_flows(self) -> None:
-        with self._lock:
-            starting, self._starting = self._starting, {}
-        for partition, flow in starting.items():
-            old = self._flows.get(partition)
-            if old is None:
+        """A leader that doesn't answer holds up nothing but its own partition, and one turn."""
+        deadline = time.monotonic() + ASK_SECONDS
+        while (flow := self._next_to_begin()) is not None:
+            partition = flow.queue.partition
+            if partition not in self._flows:
                 continue  # revoked meanwhile
-            where = TopicPartition(self._topic, partition, flow.next)
             try:
-                low, _ = self._consumer.get_watermark_offsets(where, 5.0)
-                # What was deleted in front of us may have been transaction markers only: whether a
-                # record is missing, the first one's `prev` says.
-                where.offset = flow.next = max(flow.next, low)
-                self._consumer.seek(where)
-                self._consumer.resume([where])
-            except KafkaException as error:
-                get_logger("poller").debug("not yet", partition=partition, reason=str(error))
+                self._begin_flow(partition, flow, max(0.05, deadline - time.monotonic()))
+            except MysyncError as error:
+                if not error.retriable:
+                    raise
+                delay = min(LAST_RETRY, FIRST_RETRY * 2**flow.tries)
+                flow.tries += 1
+                flow.try_at = time.monotonic() + delay
+                get_logger("poller").warning(
+                    "a partition can't be read yet", partition=partition, reason=str(error)
+                )
                 with self._lock:
                     self._starting.setdefault(partition, flow)
-            else:
-                flow.flowing = True
-                self._flows[partition] = flow
+                return
+            flow.flowing = True
+            self._flows[partition] = flow
+            if time.monotonic() >= deadline:
+                return
+
+    def _next_to_begin(self) -> Flow | None:
+        now = time.monotonic()
+        with self._lock:
+            due = [flow for flow in self._starting.values() if flow.try_at <= now]
+            if not due:
+                return None
+            return self._starting.pop(min(due, key=lambda f: f.try_at).queue.partition)
+
+    def _begin_flow(self, partition: int, flow: Flow, seconds: float) -> None:
+        """Seeks to where the flow begins. Raises MysyncError."""
+        low, _ = kafka.watermarks(self._consumer, self._topic, partition, timeout=seconds)
+        # What was deleted in front of us may have been transaction markers only: whether a record
+        # is missing, the first one's `prev` says.
+        flow.next = max(flow.next, low)
+        where = TopicPartition(self._topic, partition, flow.next)
+        try:
+            self._consumer.seek(where)
+            self._consumer.resume([where])
+        except KafkaException as error:
+            if kafka.kafka_error(error).code() == KafkaError._STATE:
+                raise TransientError("the assignment has no effect yet") from error
+            raise kafka.error_of(error, "seek", f"{self._topic}/{partition}") from error
 
     def _resume(self) -> None:
         ready = [

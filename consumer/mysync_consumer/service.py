@@ -244,7 +244,7 @@ class Service:
     # -- what others see ----------------------------------------------------------------------
 
     def readiness(self) -> http.Readiness:
-        """Ready when every assigned partition is claimed."""
+        """Ready when every assigned partition is claimed and read."""
         if self.state != "running":
             return http.Readiness(False, self.state)
         workers = list(self._workers.values())
@@ -253,6 +253,10 @@ class Service:
         waiting = [w.partition for w in workers if not w.streaming]
         if waiting:
             return http.Readiness(False, f"claiming partitions {waiting}")
+        poller = self._poller
+        unread = [w.partition for w in workers if not poller or poller.reading(w.partition) is None]
+        if unread:
+            return http.Readiness(False, f"Kafka doesn't give partitions {unread} yet")
         return http.Readiness(True)
 
     def status(self) -> dict[str, Any]:
@@ -268,6 +272,7 @@ class Service:
             "partitions": {
                 str(p): {
                     "streaming": w.streaming,
+                    "reading": self._poller is not None and self._poller.reading(p) is not None,
                     **w.standing(),
                     **(asdict(lags[p]) if p in lags else {}),
                 }
