@@ -1,11 +1,9 @@
 """Schemas of the stream bound to tables of the target.
 
-A process reads each target table's definition once (`Bindings`); each claim makes the layout of the
-row images from it for itself (`Layouts`: a layout is not to be shared by threads). A definition is
-read again after its shape check has failed; layouts are made again when the control topic knows
-more of any table."""
+Each claim reads the definitions of the target's tables that it writes, and makes the layout of the
+row images from them (`Layouts`: neither is shared by threads). A definition is read again after its
+shape check has failed; layouts are made again when the control topic knows more of any table."""
 
-import threading
 from collections.abc import Callable
 
 from mysync_consumer import foreignkeys, target
@@ -63,21 +61,18 @@ def secondary_unique(schema: TableSchema) -> bool:
 
 
 class Bindings:
-    """Readers of schemas and definitions of target tables, shared by the workers of a process."""
+    """Readers of schemas, shared by the workers of a process, and how they are bound."""
 
     def __init__(self, pipeline: str, control: Control, rename: RenameSettings) -> None:
         self.control = control
         self._pipeline = pipeline
         self._rename = rename
         self._readers: dict[int, TableReader] = {}
-        self._definitions: dict[TableId, target.Definition] = {}
-        self._forgotten = 0
-        self._lock = threading.Lock()
 
     @property
-    def generation(self) -> tuple[int, int]:
+    def generation(self) -> int:
         """Another one than before: bindings must be made again."""
-        return self.control.version, self._forgotten
+        return self.control.version
 
     def reader(self, schema_id: int, tick: Callable[[], None]) -> TableReader:
         """What reads row events of this schema id; waits for the control topic to know it.
@@ -94,34 +89,22 @@ class Bindings:
         """The reader, if rows of this schema id were read before."""
         return self._readers.get(schema_id)
 
-    def bind(self, reader: TableReader, session: Session) -> Binding:
+    def bind(
+        self, reader: TableReader, session: Session, known: dict[TableId, target.Definition]
+    ) -> Binding:
         """A new binding of the newest version of a table with the reader's row schema.
 
-        Raises Drift, UnwritableTable, TableOwned, and what reading the definition raises.
+        `known` are the definitions that the claim has read. Raises Drift, UnwritableTable,
+        TableOwned, and what reading the definition raises.
         """
         schema = self.control.newest(reader.schema_id) or reader.schema
         joined = foreignkeys.components(self.control.tables().values())
-        definition = self._definition(renamed(schema.table_id, self._rename), session)
+        name = renamed(schema.table_id, self._rename)
+        definition = known.get(name)
+        if definition is None:
+            definition = known[name] = target.read(session, name)
+            target.own(session, self._pipeline, name)
         return Binding(schema, definition, joined.get(schema.table_id))
-
-    def forget(self, check: ShapeCheck) -> None:
-        """Lets the definition be read again whose shape check failed."""
-        with self._lock:
-            self._definitions = {
-                name: definition
-                for name, definition in self._definitions.items()
-                if definition.check is not check
-            }
-            self._forgotten += 1
-
-    def _definition(self, name: TableId, session: Session) -> target.Definition:
-        with self._lock:
-            definition = self._definitions.get(name)
-            if definition is None:
-                definition = target.read(session, name)
-                target.own(session, self._pipeline, name)
-                self._definitions[name] = definition
-            return definition
 
 
 class Layouts:
@@ -131,14 +114,22 @@ class Layouts:
         self._bindings = bindings
         self._session = session
         self._generation = bindings.generation
+        self._definitions: dict[TableId, target.Definition] = {}
         self._made: dict[int, Binding] = {}
 
     def binding(self, reader: TableReader) -> Binding:
         """How rows of this schema are written. Raises as `Bindings.bind` does."""
         binding = self._made.get(reader.schema_id)
         if binding is None:
-            binding = self._made[reader.schema_id] = self._bindings.bind(reader, self._session)
+            binding = self._made[reader.schema_id] = self._bindings.bind(
+                reader, self._session, self._definitions
+            )
         return binding
+
+    def forget(self, check: ShapeCheck) -> None:
+        """Lets the definition be read again whose shape check failed."""
+        self._definitions = {n: d for n, d in self._definitions.items() if d.check is not check}
+        self._made.clear()
 
     def refresh(self) -> None:
         """Forgets what is out of date; to be called between batches."""

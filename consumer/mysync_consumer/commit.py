@@ -130,7 +130,7 @@ class Committer:
                 shape += 1
                 if shape > SHAPE_RETRIES:
                     raise Drift(f"a table keeps changing on the target: {change}") from change
-                self._context.bindings.forget(change.check)
+                self._layouts.forget(change.check)
             except ClaimLost:
                 self._read_instructions()
             else:

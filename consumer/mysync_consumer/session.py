@@ -7,7 +7,8 @@ matched no row, the answers after it mean nothing.
 
 A shape check is a `SELECT … LIMIT 0` of a table that is written: its result's columns are what they
 were when the images' layout was made, and the metadata lock it takes keeps them so until the end of
-the transaction.
+the transaction. It says nothing of the labels of ENUM and SET, whose numbers the images hold: for a
+table that has such columns a second query, under that lock, reads their definitions.
 
 After any error the transaction is rolled back. A crash or a lost connection leaves no transaction
 behind, except that the outcome of a COMMIT without an answer is unknown: the next claim reads it.
@@ -16,7 +17,7 @@ behind, except that the outcome of a COMMIT without an answer is unknown: the ne
 import contextlib
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,10 @@ Shape = tuple[tuple[object, ...], ...]
 """What a result says of its columns: name, type, flags, charset, length, decimals of each."""
 
 
+Labels = tuple[tuple[object, ...], ...]
+"""Name and type of each ENUM and SET column."""
+
+
 class ShapeChanged(Exception):
     """A table isn't what its layout was made for. The transaction is rolled back."""
 
@@ -83,10 +88,18 @@ class ShapeChanged(Exception):
 @dataclass(frozen=True, eq=False, slots=True)
 class ShapeCheck:
     """`select` is a `SELECT … LIMIT 0` without parameters, `shape` what its result must look
-    like."""
+    like; `labels` is what `labels_select`, if there is one, must find."""
 
     select: bytes
     shape: Shape
+    labels_select: bytes | None = None
+    labels: Labels = ()
+
+    def queries(self) -> Iterator[bytes]:
+        """In this order: the first one locks what the second one reads."""
+        yield self.select
+        if self.labels_select is not None:
+            yield self.labels_select
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +169,7 @@ class Session:
         unknown."""
         crash.crash_point(BEFORE_BEGIN)
         rest = iter(statements)
-        parts = [b"BEGIN", compare_and_set.encode(), *(check.select for check in checks)]
+        parts = [b"BEGIN", compare_and_set.encode(), *(q for c in checks for q in c.queries())]
         first = next(rest, None)
         if first is not None:
             parts.append(first)
@@ -196,7 +209,11 @@ class Session:
                 if code_of(error) in SHAPE_CODES:
                     raise ShapeChanged(check, message_of(error)) from error
                 raise
-            if shape_of(connection._result.fields) != check.shape:
+            changed = shape_of(connection._result.fields) != check.shape
+            if check.labels_select is not None:
+                self._next_result()
+                changed = changed or connection._result.rows != check.labels
+            if changed:
                 self._drain()
                 raise ShapeChanged(check)
         if connection._result.has_next:
@@ -351,6 +368,14 @@ def read_shape(connection: Connection, select: bytes) -> Shape:
     raw: Any = connection
     raw.query(select)
     return shape_of(raw._result.fields)
+
+
+def read_labels(connection: Connection, select: bytes) -> Labels:
+    """Runs a shape check's query for labels."""
+    raw: Any = connection
+    raw.query(select)
+    found: Labels = raw._result.rows
+    return found
 
 
 def _error(error: BaseException, doing: str) -> MysyncError:

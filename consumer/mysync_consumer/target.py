@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import pymysql
 
 from mysync_consumer.errors import TableOwned
-from mysync_consumer.session import Session, ShapeCheck, read_shape
+from mysync_consumer.session import Session, ShapeCheck, read_labels, read_shape
 from mysync_consumer.targettable import TargetTable
 from mysync_runtime.errors import Drift
-from mysync_runtime.mysql import message_of, quote, quote_table, rows
+from mysync_runtime.mysql import Connection, message_of, quote, quote_table, rows
 from mysync_schemas.table import TableId
 
 
@@ -49,6 +49,10 @@ def read(session: Session, name: TableId) -> Definition:
         )
         select = f"SELECT *{names} FROM {where} LIMIT 0".encode()
         shape = read_shape(connection, select)
+        labels_select = None
+        if any(column["data_type"] in ("enum", "set") for column in map(_lower, columns)):
+            labels_select = _labels_select(connection, name)
+        labels = read_labels(connection, labels_select) if labels_select is not None else ()
     except pymysql.err.ProgrammingError as error:
         raise Drift(
             f"table {name} can't be read on the target: {message_of(error)}",
@@ -70,7 +74,16 @@ def read(session: Session, name: TableId) -> Definition:
         engine=engine,
         flavor=session.identity.flavor.kind,
     )
-    return Definition(name, table, ShapeCheck(select, shape))
+    return Definition(name, table, ShapeCheck(select, shape, labels_select, labels))
+
+
+def _labels_select(connection: Connection, name: TableId) -> bytes:
+    db, table = connection.escape(name.db), connection.escape(name.table)
+    return (
+        "SELECT column_name, column_type FROM information_schema.columns"
+        f" WHERE table_schema = {db} AND table_name = {table} AND data_type IN ('enum', 'set')"
+        " ORDER BY ordinal_position"
+    ).encode()
 
 
 def _information(session: Session, view: str, name: TableId) -> list[dict[str, object]]:

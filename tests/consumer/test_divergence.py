@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from fix_topics import MakeStage, Stage
 
 DATA_ERROR = 4
@@ -108,6 +110,24 @@ def test_a_table_altered_on_the_target_while_running_is_drift_before_anything_is
     assert consumer.wait_exit(30) == DATA_ERROR
     assert "column extra is on the target only" in consumer.log_tail(2)
     assert stage.sql("SELECT id, extra FROM items") == [(1, None)]
+
+
+@pytest.mark.parametrize("server", ["mysql_b", "mariadb_b"])
+def test_labels_that_move_on_the_target_are_drift_before_anything_is_written(
+    make_stage: MakeStage, server: str, request: pytest.FixtureRequest
+) -> None:
+    stage = make_stage(request.getfixturevalue(server), topics={"partitions": 1})
+    stage.begin("CREATE TABLE items (id INT PRIMARY KEY, e ENUM('a','c'))")
+    consumer = stage.ready()
+    with stage.writer:
+        stage.writer.insert(stage.items, {"id": 1, "e": "c"})
+    stage.wait_applied()
+    stage.sql("ALTER TABLE items MODIFY e ENUM('a','b','c')")
+    with stage.writer:
+        stage.writer.insert(stage.items, {"id": 2, "e": "c"})
+    assert consumer.wait_exit(60) == DATA_ERROR
+    assert "column e: type enum('a','c') on the source" in consumer.log_tail(2)
+    assert stage.sql("SELECT id, e FROM items") == [(1, "c")]
 
 
 def test_a_harmless_change_of_the_target_goes_unnoticed(make_stage: MakeStage) -> None:
