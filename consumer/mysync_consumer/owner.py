@@ -15,9 +15,9 @@ from mysync_consumer.poller import Poller
 from mysync_consumer.session import Session
 from mysync_consumer.tables import CONTROL_PARTITION
 from mysync_consumer.tenure import Tenure
-from mysync_runtime.errors import ConnectionLost, MysyncError
+from mysync_runtime import mysql
+from mysync_runtime.errors import MysyncError
 from mysync_runtime.log import get_logger
-from mysync_runtime.mysql import message_of
 
 LOOK_SECONDS = 2.0
 """How often the owner looks whether it still is."""
@@ -45,14 +45,13 @@ class ControlOwner:
             while True:
                 try:
                     self._hold()
-                except (pymysql.err.Error, OSError) as error:
-                    metrics.count(ConnectionLost(message_of(error)))
-                    log.warning("claiming again", reason=message_of(error))
-                except MysyncError as error:
-                    if not error.retriable:
-                        raise
-                    metrics.count(error)
-                    log.warning("claiming again", reason=str(error))
+                except (MysyncError, pymysql.err.Error, OSError) as error:
+                    where = self._context.settings.target.address
+                    found = mysql.error_of(error, "own the control partition", where)
+                    if not found.retriable:
+                        raise found from error
+                    metrics.count(found)
+                    log.warning("claiming again", reason=str(found))
                 self._tenure.back_off()
         except Revoked:
             log.debug("given back")

@@ -15,9 +15,21 @@ import pymysql
 from mysync_consumer.errors import TableOwned
 from mysync_consumer.session import Session, ShapeCheck, read_labels, read_shape
 from mysync_consumer.targettable import TargetTable
-from mysync_runtime.errors import Drift
-from mysync_runtime.mysql import Connection, message_of, quote, quote_table, rows
+from mysync_runtime.errors import CredentialsError, Drift, MysyncError
+from mysync_runtime.mysql import (
+    Connection,
+    ErrorClass,
+    classify,
+    code_of,
+    error_of,
+    message_of,
+    quote,
+    quote_table,
+    rows,
+)
 from mysync_schemas.table import TableId
+
+NO_SUCH_DATABASE, NO_SUCH_TABLE = 1049, 1146
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -32,7 +44,8 @@ class Definition:
 def read(session: Session, name: TableId) -> Definition:
     """The table's definition as it is now.
 
-    Raises Drift when there is no such table, or when it can't roll back.
+    Raises Drift when there is no such table, or when it can't roll back; CredentialsError when the
+    user may not read it.
     """
     connection = session.connection
     where = quote_table(name.db, name.table)
@@ -53,11 +66,8 @@ def read(session: Session, name: TableId) -> Definition:
         if any(column["data_type"] in ("enum", "set") for column in map(_lower, columns)):
             labels_select = _labels_select(connection, name)
         labels = read_labels(connection, labels_select) if labels_select is not None else ()
-    except pymysql.err.ProgrammingError as error:
-        raise Drift(
-            f"table {name} can't be read on the target: {message_of(error)}",
-            mend="Create it there as it is on the source, then start again.",
-        ) from error
+    except pymysql.err.Error as error:
+        raise _unreadable(name, error) from error
     finally:
         session.roll_back()
     engine = (_lower(tables[0])["engine"] or "a view") if tables else "gone"
@@ -75,6 +85,19 @@ def read(session: Session, name: TableId) -> Definition:
         flavor=session.identity.flavor.kind,
     )
     return Definition(name, table, ShapeCheck(select, shape, labels_select, labels))
+
+
+def _unreadable(name: TableId, error: pymysql.err.Error) -> MysyncError:
+    text = f"table {name} can't be read on the target: {message_of(error)}"
+    if code_of(error) in (NO_SUCH_TABLE, NO_SUCH_DATABASE):
+        return Drift(text, mend="Create it there as it is on the source, then start again.")
+    if classify(error) is ErrorClass.CREDENTIALS:
+        return CredentialsError(
+            text,
+            mend=f"GRANT SELECT, INSERT, UPDATE, DELETE ON {quote_table(name.db, name.table)} TO"
+            " the target's user there, then start again.",
+        )
+    return error_of(error, f"read table {name} on the target")
 
 
 def _labels_select(connection: Connection, name: TableId) -> bytes:

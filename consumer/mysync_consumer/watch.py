@@ -13,7 +13,8 @@ from mysync_consumer import checkpoint
 from mysync_consumer.context import Context
 from mysync_consumer.frontier import IDLE_POLL_SECONDS, POLL_SECONDS, Frontier
 from mysync_consumer.session import Session
-from mysync_runtime.errors import DataError, MysyncError
+from mysync_runtime import mysql
+from mysync_runtime.errors import MysyncError
 from mysync_runtime.log import get_logger
 
 RECONNECT_SECONDS = 0.5
@@ -42,10 +43,12 @@ class Watch:
             try:
                 self._watch()
             except (MysyncError, pymysql.err.Error, OSError) as error:
-                if isinstance(error, DataError):
-                    self._context.fail(error)
+                where = self._context.settings.target.address
+                found = mysql.error_of(error, "watch the checkpoint", where)
+                if not found.retriable:
+                    self._context.fail(found)
                     return
-                get_logger("watch").debug("again", error=str(error))
+                get_logger("watch").debug("again", error=str(found))
                 self._ended.wait(RECONNECT_SECONDS)
             except Exception as error:  # noqa: BLE001 (ends the process)
                 self._context.fail(error)

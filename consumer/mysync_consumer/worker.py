@@ -20,8 +20,8 @@ from mysync_consumer.poller import Poller
 from mysync_consumer.session import Session
 from mysync_consumer.stream import Stream
 from mysync_consumer.tenure import Tenure
+from mysync_runtime import mysql
 from mysync_runtime.errors import (
-    ConnectionLost,
     CorruptEvent,
     DataError,
     LogHole,
@@ -29,7 +29,6 @@ from mysync_runtime.errors import (
     RecordsDeleted,
 )
 from mysync_runtime.log import get_logger
-from mysync_runtime.mysql import message_of
 from mysync_schemas.errors import SchemaError
 
 
@@ -87,12 +86,15 @@ class Worker:
                 self._tenure.check()
                 try:
                     self._hold()
-                except (pymysql.err.Error, OSError) as error:
-                    self._retry(ConnectionLost(f"the target: {message_of(error)}"))
-                except MysyncError as error:
-                    if not error.retriable:
-                        raise
-                    self._retry(error)
+                except (MysyncError, pymysql.err.Error, OSError) as error:
+                    found = mysql.error_of(
+                        error,
+                        f"work on partition {self.partition}",
+                        self._context.settings.target.address,
+                    )
+                    if not found.retriable:
+                        raise found from error
+                    self._retry(found)
         except Revoked:
             self._log.debug("partition given back")
         except StoppedByInstruction as error:
