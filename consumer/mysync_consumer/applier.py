@@ -25,8 +25,8 @@ EVENT_BYTES = 256 << 10
 """Image bytes that are collected before they become (part of) a rows event."""
 
 PACKET_SHARE = 0.35
-"""Image bytes of a statement per byte of max_allowed_packet: base64 makes 1.34 of them, and the row
-that fills a statement may be as large again."""
+"""Image bytes of a statement per byte of max_allowed_packet: base64 makes 1.34 of them, and headers
+come with them. A row that is larger has a statement of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +104,11 @@ class RowEventsApplier:
         return None
 
 
-def encodable(change: Change) -> None:
-    """Raises CorruptRecord or UnwritableValue if the change's row can't be encoded."""
+def encodable(change: Change, session: Session) -> None:
+    """Raises CorruptRecord, UnwritableValue or TooLarge if the change's row can't be written."""
     row = change.row
-    for _ in encode([Step(change.binding, row.op, 0, row, row)], 0):
-        pass
+    for statement in encode([Step(change.binding, row.op, 0, row, row)], 0):
+        session.fits(statement)
 
 
 def checks_of(changes: Sequence[Change]) -> list[ShapeCheck]:
@@ -117,7 +117,8 @@ def checks_of(changes: Sequence[Change]) -> list[ShapeCheck]:
 
 
 def encode(steps: Sequence[Step[Binding, Row]], limit: int) -> Iterator[bytes]:
-    """BINLOG statements for the steps, in order, each of about `limit` image bytes at most."""
+    """BINLOG statements for the steps, in order, each of `limit` image bytes at most or with one
+    row."""
     writer = GroupWriter()
     now = int(time.time())
     left = limit
@@ -126,17 +127,20 @@ def encode(steps: Sequence[Step[Binding, Row]], limit: int) -> Iterator[bytes]:
         images = bytearray()
         for step in group:
             first, last = step.first, step.last
+            start = len(images)
             if op != INSERT:
                 plan.identity(first.value, first.before_start, first.before_end, images)
             if op != DELETE:
                 plan.after(last.value, last.after_start, last.after_end, images)
-            if len(images) >= left:
-                writer.add(plan, op, flags, images)
+            if len(images) > left and (start or writer.groups):
+                if start:
+                    images, before = images[start:], images
+                    del before[start:]
+                    writer.add(plan, op, flags, before)
                 yield writer.statement(now)
                 writer.clear()
-                images = bytearray()
                 left = limit
-            elif len(images) >= EVENT_BYTES:
+            if len(images) >= EVENT_BYTES:
                 writer.add(plan, op, flags, images)
                 left -= len(images)
                 images = bytearray()

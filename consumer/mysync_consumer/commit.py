@@ -20,7 +20,7 @@ from mysync_consumer.applier import Change, Refusal, encodable
 from mysync_consumer.bindings import Layouts
 from mysync_consumer.checkpoint import Claimed, Progress
 from mysync_consumer.context import Context
-from mysync_consumer.errors import ApplyRefused, ClaimLost, TargetBusy
+from mysync_consumer.errors import ApplyRefused, ClaimLost, TargetBusy, TooLarge
 from mysync_consumer.frontier import Frontier
 from mysync_consumer.rowerrors import CorruptRecord, UnwritableValue
 from mysync_consumer.rowread import Row, TableReader
@@ -85,15 +85,17 @@ class Committer:
     def commit(self, due: list[Due], new: Progress) -> None:
         """Commits rows and checkpoint; returns when they are. Raises what the module says."""
         try:
-            self._attempt(due, new, singly=False)
-        except (CorruptRecord, UnwritableValue) as error:
-            self._locate(error, due)
+            try:
+                self._attempt(due, new, singly=False)
+            except ApplyRefused as error:
+                if not due:
+                    raise
+                metrics.count(error)
+                self._settle(due, new)
+        except (CorruptRecord, UnwritableValue, TooLarge) as error:
+            if not error.where:
+                self._locate(error, due)
             raise
-        except ApplyRefused as error:
-            if not due:
-                raise
-            metrics.count(error)
-            self._settle(due, new)
 
     def publish(self) -> None:
         """Tells the other workers what is committed."""
@@ -186,16 +188,22 @@ class Committer:
         if self.claimed.progress != new:
             self.commit([], new)
 
-    def _locate(self, error: CorruptRecord | UnwritableValue, due: list[Due]) -> None:
+    def _locate(self, error: CorruptRecord | UnwritableValue | TooLarge, due: list[Due]) -> None:
         """Finds the row that couldn't be encoded, and gives the error its place and report."""
         for each in due:
             binding = self._layouts.binding(each.reader)
             try:
-                encodable(Change(binding, each.row))
+                encodable(Change(binding, each.row), self._session)
             except (CorruptRecord, UnwritableValue) as found:
                 found_report = self._report(each, 0, found.what)
                 error.where = report.place(found_report)
                 error.report = found_report  # type: ignore[union-attr]
+                return
+            except TooLarge as found:
+                # Its images, which a report would hold, wouldn't fit in mysync.errors either.
+                found_report = self._report(each, 0, found.what)
+                error.what = f"{binding.name} {report.key(found_report)}: {found.what}"
+                error.where = report.place(found_report)
                 return
 
     def _divergence(self, culprit: Due, error: ApplyRefused) -> Divergence | Drift:

@@ -93,13 +93,17 @@ def summary(report: Report) -> str:
     """One sentence: what couldn't be done to which row, and why."""
     code = report["error_code"]
     meaning = MEANINGS.get(code)
-    image = report["before"] or report["after"] or {}
-    key = {name: image[name] for name in report["identity"] or image}
     text = (
-        f"{report['operation']} of {report['table']} {_short(key)} was refused by the target:"
+        f"{report['operation']} of {report['table']} {key(report)} was refused by the target:"
         f" error {code}, {report['error_message']}"
     )
     return f"{text} ({meaning})" if meaning else text
+
+
+def key(report: Report) -> str:
+    """The row's key; all of its values where there is none."""
+    image = report["before"] or report["after"] or {}
+    return _short({name: image[name] for name in report["identity"] or image})
 
 
 def place(report: Report) -> str:

@@ -174,10 +174,10 @@ class Session:
         if first is not None:
             parts.append(first)
         try:
-            self._fits(first)
+            self.fits(first)
             self._run_packet(b";".join(parts), checks)
             for statement in rest:
-                self._fits(statement)
+                self.fits(statement)
                 self._query(statement)
             crash.crash_point(AFTER_BINLOG)
         except (MysyncError, ShapeChanged):
@@ -187,8 +187,9 @@ class Session:
             raise self._refused(error) from error
         self._commit()
 
-    def _fits(self, statement: bytes | None) -> None:
-        """The server would close the connection on a larger packet, and we would try for ever."""
+    def fits(self, statement: bytes | None) -> None:
+        """Raises TooLarge: the server would close the connection on a larger packet, and we would
+        try for ever."""
         limit = self.identity.max_allowed_packet - PACKET_RESERVE
         if statement is not None and len(statement) > limit:
             raise TooLarge(len(statement) + PACKET_RESERVE, self.identity.max_allowed_packet)
