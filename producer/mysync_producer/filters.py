@@ -1,8 +1,13 @@
 """Which databases and tables of the source are replicated.
 
 A pattern is `database.table`, each half a shell glob, case-sensitive as the names in the binary log
-are. A table is replicated when an include pattern matches it and no exclude pattern does. System
-databases and mysync's own are never replicated, whatever the patterns say.
+are; on a source that folds names (lower_case_table_names isn't 0) their case doesn't matter. A
+table is replicated when an include pattern matches it and no exclude pattern does. System databases
+and mysync's own are never replicated, whatever the patterns say.
+
+Statements name tables as somebody wrote them, so whether one concerns a replicated table is asked
+with every include pattern's case ignored: a source that folds names logs `TRUNCATE TABLE APP.Users`
+as it came. Too many matches only stop the producer.
 
 The shadow tables of online schema change tools (gh-ost's `_t_gho`, pt-online-schema-change's
 `_t_new`) belong to their table `t`: they are replicated when `t` is.
@@ -20,20 +25,28 @@ NEVER_REPLICATED = frozenset(
     {"mysql", "information_schema", "performance_schema", "sys", "mysync", "#mysql50#lost+found"}
 )
 
-_SHADOW = re.compile(r"_+(?P<table>.+)_(?:gho|ghc|del|new|old)", re.DOTALL)
+_SHADOW = re.compile(r"_+(?P<table>.+)_(?:gho|ghc|del|new|old)", re.DOTALL | re.IGNORECASE)
 
 
 class Filters:
     """The include and exclude patterns of a pipeline, compiled.
 
-    Raises ValueError for a pattern that isn't of the form `database.table`.
+    `fold`: the source folds names. Raises ValueError for a pattern that isn't of the form
+    `database.table`.
     """
 
-    def __init__(self, include: Sequence[str], exclude: Sequence[str] = ()) -> None:
+    def __init__(
+        self, include: Sequence[str], exclude: Sequence[str] = (), *, fold: bool = False
+    ) -> None:
         self.include = tuple(include)
         self.exclude = tuple(exclude)
-        self._include = [_split(pattern) for pattern in include]
-        self._exclude = [_split(pattern) for pattern in exclude]
+        self._in_any_case = [_split(pattern, fold=True) for pattern in include]
+        self._include = [_split(pattern, fold=fold) for pattern in include]
+        self._exclude = [_split(pattern, fold=fold) for pattern in exclude]
+
+    def folded(self, fold: bool) -> "Filters":
+        """The same patterns for a source that folds names, or doesn't."""
+        return Filters(self.include, self.exclude, fold=fold)
 
     @property
     def hash(self) -> str:
@@ -43,35 +56,46 @@ class Filters:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def includes(self, database: str, table: str) -> bool:
-        """Whether rows of the table are replicated."""
-        if database.lower() in NEVER_REPLICATED:
-            return False
-        if self._matches(database, table):
-            return True
-        shadow = _SHADOW.fullmatch(table)
-        return shadow is not None and self._matches(database, shadow["table"])
+        """Whether rows of the table are replicated; names are those of a TABLE_MAP."""
+        return self._takes(self._include, database, table)
 
-    def includes_some_of(self, database: str) -> bool:
-        """Whether some table of this database may be replicated."""
+    def concerns(self, database: str, table: str) -> bool:
+        """Whether a statement that names the table so may mean a replicated one."""
+        return self._takes(self._in_any_case, database, table)
+
+    def concerns_some_of(self, database: str) -> bool:
+        """Whether a statement that names the database so may mean one with replicated tables."""
         if database.lower() in NEVER_REPLICATED:
             return False
         if any(db.fullmatch(database) and table is None for db, table in self._exclude):
             return False
-        return any(db.fullmatch(database) for db, _ in self._include)
+        return any(db.fullmatch(database) for db, _ in self._in_any_case)
 
-    def _matches(self, database: str, table: str) -> bool:
-        return _any(self._include, database, table) and not _any(self._exclude, database, table)
+    def _takes(self, include: "Sequence[_Pattern]", database: str, table: str) -> bool:
+        if database.lower() in NEVER_REPLICATED:
+            return False
+        if self._matches(include, database, table):
+            return True
+        shadow = _SHADOW.fullmatch(table)
+        return shadow is not None and self._matches(include, database, shadow["table"])
+
+    def _matches(self, include: "Sequence[_Pattern]", database: str, table: str) -> bool:
+        return _any(include, database, table) and not _any(self._exclude, database, table)
 
 
 # The second half is None when it matches every table.
 _Pattern = tuple[re.Pattern[str], re.Pattern[str] | None]
 
 
-def _split(pattern: str) -> _Pattern:
+def _split(pattern: str, *, fold: bool) -> _Pattern:
     database, dot, table = pattern.partition(".")
     if not (database and dot and table):
         raise ValueError(f"filter {pattern!r} isn't of the form database.table")
-    return re.compile(translate(database)), (None if table == "*" else re.compile(translate(table)))
+    flags = re.IGNORECASE if fold else 0
+    return (
+        re.compile(translate(database), flags),
+        None if table == "*" else re.compile(translate(table), flags),
+    )
 
 
 def _any(patterns: Sequence[_Pattern], database: str, table: str) -> bool:

@@ -90,6 +90,7 @@ def examine(source: Source, settings: Settings, filters: Filters) -> Report:
 
 def examine_tables(source: Source, filters: Filters) -> Report:
     """The tables that the filters include now."""
+    filters = filters.folded(source.folds_names())
     catalog = read_catalog(source.connection, source.flavor, filters)
     report = Report(failures=list(catalog.refused), facts={"tables": len(catalog.tables)})
     if not catalog.tables and not catalog.refused:

@@ -105,10 +105,9 @@ class Producer:
         assert self._admin is not None
         topics = prepare_topics(self._admin, self.settings, self.stop)
         with closing(Source.connect(self.settings.source)) as source:
-            started = start(self.settings, self.filters, topics, source, self.stop, self._alive)
-        return Session(
-            self.settings, self.filters, started, self._taken_back, self.stop, self._alive
-        )
+            filters = self.filters.folded(source.folds_names())
+            started = start(self.settings, filters, topics, source, self.stop, self._alive)
+        return Session(self.settings, filters, started, self._taken_back, self.stop, self._alive)
 
     def _serve(self, session: Session) -> None:
         """Streams, and opens the dump again when the source's connection breaks."""

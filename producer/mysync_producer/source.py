@@ -68,6 +68,10 @@ class Source:
         server_id = self.scalar("SELECT @@server_id")
         return Server(flavor="mariadb", identity=f"{uid or self.address}/{server_id}")
 
+    def folds_names(self) -> bool:
+        """Whether it compares names of databases and tables without regard to case."""
+        return int(self.scalar("SELECT @@lower_case_table_names")) != 0
+
     def uses_gtids(self) -> bool:
         return self.flavor.is_mariadb or self.variable("gtid_mode") == "ON"
 

@@ -163,7 +163,7 @@ def _database(words: "_Words", at: int, query: QueryEvent, filters: Filters) -> 
     # ALTER DATABASE without a name means the default one.
     named = words.is_name(at) and words.upper(at).split(" ")[0] not in _DATABASE_OPTIONS
     name = words.text(at) if named else query.database
-    if filters.includes_some_of(name):
+    if filters.concerns_some_of(name):
         return Statement(Kind.CONCERNS, f"database {name}")
     return Statement(Kind.HARMLESS, f"database {name} is not replicated")
 
@@ -175,7 +175,7 @@ def _tables(
     if not names:
         return _scan(words, query, filters, "names that can't be told")
     for database, table in names:
-        if filters.includes(database or query.database, table):
+        if filters.concerns(database or query.database, table):
             return Statement(Kind.CONCERNS, f"table {database or query.database}.{table}")
     return Statement(Kind.HARMLESS, "only tables that are not replicated")
 
@@ -184,19 +184,19 @@ def _scan(words: "_Words", query: QueryEvent, filters: Filters, what: str) -> St
     """The last resort: any name, qualified or not, or the default database may be meant."""
     kind = Kind.WRITES if words.upper(0) in _WRITING_VERBS else Kind.CONCERNS
     for database, table in words.qualified():
-        if filters.includes(database, table) or filters.includes_some_of(database):
+        if filters.concerns(database, table) or filters.concerns_some_of(database):
             return Statement(kind, f"{what}, naming {database}.{table}")
-    if query.database and filters.includes_some_of(query.database):
+    if query.database and filters.concerns_some_of(query.database):
         return Statement(kind, f"{what} in database {query.database}")
     for word in words.all_names():
-        if filters.includes_some_of(word) and not _matches_everything(filters):
+        if filters.concerns_some_of(word) and not _matches_everything(filters):
             return Statement(kind, f"{what}, naming {word}")
     return Statement(Kind.HARMLESS, f"{what} names nothing replicated")
 
 
 def _matches_everything(filters: Filters) -> bool:
     """With `*.*` every column's name would be a database that might be replicated."""
-    return filters.includes_some_of("\x01no such database\x01")
+    return filters.concerns_some_of("\x01no such database\x01")
 
 
 class _Words:
