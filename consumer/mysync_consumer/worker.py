@@ -7,7 +7,8 @@ from the checkpoint where the partition stands. What doesn't pass stops every pr
 pipeline by an instruction, so that none of them retries the same event in turn."""
 
 import threading
-from contextlib import suppress
+import time
+from collections.abc import Callable
 
 import pymysql
 
@@ -17,7 +18,7 @@ from mysync_consumer.claim import claim
 from mysync_consumer.context import Context
 from mysync_consumer.errors import Revoked, StoppedByInstruction
 from mysync_consumer.poller import Poller
-from mysync_consumer.session import Session
+from mysync_consumer.session import BUSY_CODES, Session
 from mysync_consumer.stream import Stream
 from mysync_consumer.tenure import Tenure
 from mysync_runtime import mysql
@@ -29,7 +30,13 @@ from mysync_runtime.errors import (
     RecordsDeleted,
 )
 from mysync_runtime.log import get_logger
+from mysync_runtime.mysql import Connection
 from mysync_schemas.errors import SchemaError
+
+STOP_SECONDS = 30.0
+"""How long a worker tries to tell the others to stop while their transactions are in the way."""
+
+BUSY_PAUSE = 0.1
 
 
 class Worker:
@@ -143,19 +150,35 @@ class Worker:
             session.close()
 
     def _stop_everyone(self, error: DataError) -> None:
-        """Writes the report and the `stop`; if the target can't take them, this process stops
+        """Writes the `stop` and the report; if the target can't take it, this process stops
         alone."""
         context = self._context
-        settings = context.settings
-        with suppress(MysyncError, pymysql.err.Error, OSError):
-            session = Session.open(settings.target, settings.apply)
+        detail = {"summary": str(error), "class": error.label, "partition": self.partition}
+        told = self._write(
+            lambda sql: context.obedience.stop_all(
+                sql, context.info.partitions, detail, context.owner
+            )
+        )
+        if told is not None:
+            self._log.error("only this process stops: the others can't be told", reason=told)
+        kept = self._write(lambda sql: report.keep(sql, context.settings.pipeline, error))
+        if kept is not None:
+            self._log.error("mysync.errors can't hold the report", reason=kept)
+
+    def _write(self, call: Callable[[Connection], object]) -> str | None:
+        """Calls with a session of its own, again while others are in the way. None, or why not."""
+        settings = self._context.settings
+        deadline = time.monotonic() + STOP_SECONDS
+        while True:
             try:
-                report.keep(session.connection, settings.pipeline, error)
-                context.obedience.stop_all(
-                    session.connection,
-                    context.info.partitions,
-                    {"summary": str(error), "class": error.label, "partition": self.partition},
-                    context.owner,
-                )
-            finally:
-                session.close()
+                session = Session.open(settings.target, settings.apply)
+                try:
+                    call(session.connection)
+                finally:
+                    session.close()
+            except (MysyncError, pymysql.err.Error, OSError) as failure:
+                if mysql.code_of(failure) not in BUSY_CODES or time.monotonic() > deadline:
+                    return str(failure)
+                time.sleep(BUSY_PAUSE)
+            else:
+                return None

@@ -84,6 +84,45 @@ def test_every_process_of_the_pipeline_stops(make_stage: MakeStage) -> None:
     assert logs.count("1062") >= 2
 
 
+def test_the_others_are_told_to_stop_even_if_the_checkpoint_is_locked_for_a_while(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage(topics={"partitions": 2}, apply={"lock_wait_timeout": 1}).begin()
+    with stage.writer:
+        for id_ in range(8):
+            stage.put(id_, id_)
+    consumer = stage.ready()
+    stage.wait_applied()
+    mine = next(id_ for id_ in range(8) if stage.writer.place(stage.items, stage.rows[id_])[0] == 0)
+    stage.sql(f"DELETE FROM items WHERE id = {mine}")
+    with stage.target.connect() as locker, locker.cursor() as cursor:
+        locker.begin()
+        cursor.execute(
+            f"UPDATE mysync.checkpoint SET epoch = epoch WHERE pipeline = '{stage.name}'"
+            " AND partition_id = 1"
+        )
+        with stage.writer:
+            stage.put(mine, 100)
+        log = consumer.log
+        stage.wait(lambda: waits_for_a_lock(stage), "the stop to wait")
+        stage.wait(lambda: not waits_for_a_lock(stage), "the lock wait to time out")
+        locker.rollback()
+    assert consumer.wait_exit(60) == DATA_ERROR
+    assert "only this process" not in log.read_text()
+    assert len(stage.sql(f"SELECT 1 FROM mysync.instruction WHERE pipeline = '{stage.name}'")) == 1
+    report_of(stage)
+
+
+def waits_for_a_lock(stage: Stage) -> bool:
+    return bool(
+        stage.sql(
+            "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+            " AND trx_query LIKE '%mysync.checkpoint%' AND trx_query LIKE '%FOR UPDATE'"
+            f" AND trx_query LIKE '%''{stage.name}''%'"
+        )
+    )
+
+
 def test_a_table_that_the_target_lacks_is_named(make_stage: MakeStage) -> None:
     stage = make_stage().begin()
     stage.sql("DROP TABLE items")
