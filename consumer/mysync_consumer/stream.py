@@ -22,7 +22,8 @@ from mysync_consumer.rowread import Row, read_row
 from mysync_consumer.session import Session
 from mysync_consumer.tenure import Tenure
 from mysync_runtime import crash
-from mysync_runtime.errors import LogHole
+from mysync_runtime.errors import CorruptEvent, LogHole
+from mysync_schemas.errors import SchemaError
 from mysync_schemas.framing import unframe
 from mysync_schemas.markers import Heartbeat, Line, Part, read_order
 
@@ -78,7 +79,18 @@ class Stream:
             self._tenure.check()
             records = self._queue.take(apply.batch_rows, apply.batch_bytes, IDLE_SECONDS)
             for offset, value in records:
-                self._take(offset, value)
+                try:
+                    self._take(offset, value)
+                except (SchemaError, CorruptRecord) as error:
+                    # What stood before it is good.
+                    self._flush(self._last_seq)
+                    if isinstance(error, CorruptRecord):
+                        raise
+                    raise CorruptEvent(
+                        f"a record can't be read: {error}",
+                        where=self._where(offset),
+                        mend="Find out who else writes this topic; nothing was skipped.",
+                    ) from error
                 if self._due_bytes > apply.batch_bytes:
                     self._flush(self._last_seq)
             if records:
@@ -228,8 +240,11 @@ class Stream:
         if record is None:
             return self._last_seq
         value = record[1]
-        schema_id = unframe(value)[0]
-        if self._context.markers.is_marker(schema_id):
-            return read_order(value).seq - 1
-        reader = self._context.bindings.known_reader(schema_id)
-        return read_row(reader, value).seq - 1 if reader is not None else self._last_seq
+        try:
+            schema_id = unframe(value)[0]
+            if self._context.markers.is_marker(schema_id):
+                return read_order(value).seq - 1
+            reader = self._context.bindings.known_reader(schema_id)
+            return read_row(reader, value).seq - 1 if reader is not None else self._last_seq
+        except (SchemaError, CorruptRecord):  # met again when it is taken
+            return self._last_seq

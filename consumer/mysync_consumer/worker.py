@@ -23,7 +23,6 @@ from mysync_consumer.stream import Stream
 from mysync_consumer.tenure import Tenure
 from mysync_runtime import mysql
 from mysync_runtime.errors import (
-    CorruptEvent,
     DataError,
     LogHole,
     MysyncError,
@@ -31,7 +30,6 @@ from mysync_runtime.errors import (
 )
 from mysync_runtime.log import get_logger
 from mysync_runtime.mysql import Connection
-from mysync_schemas.errors import SchemaError
 
 STOP_SECONDS = 30.0
 """How long a worker tries to tell the others to stop while their transactions are in the way."""
@@ -138,10 +136,6 @@ class Worker:
             queue = self._poller.flow(self.partition, at.next_offset, self._assignment)
             self._stream = Stream(context, self._tenure, session, claimed, queue)
             self._stream.run()
-        except SchemaError as error:
-            raise CorruptEvent(
-                f"a record can't be read: {error}", where=f"partition {self.partition}"
-            ) from error
         except (LogHole, RecordsDeleted):
             context.topics.check_now()
             raise

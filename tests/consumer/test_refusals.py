@@ -73,6 +73,26 @@ def test_garbage_is_not_applied(running: Stage) -> None:
     refused(running, DATA_ERROR, "CorruptEvent")
 
 
+def test_an_unreadable_record_is_named_by_its_place_and_costs_nothing_before_it(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage(topics={"partitions": 1}, apply={"batch_rows": 4}).begin()
+    with stage.writer:
+        for id_ in range(9):
+            stage.put(id_, id_)
+    stage.ready()
+    stage.wait_applied()
+    # A transaction's own marker, and seven rows, stand before it.
+    offset = stage.checkpoint()[0]["next_offset"] + 8
+    with stage.writer:
+        for id_ in range(7):
+            stage.put(id_, 100 + id_)
+        bad = frame(IDS["Heartbeat"], b"\xff" * 12)
+        stage.writer.produce(stage.settings.rows_topic, 0, None, bad)
+    refused(stage, DATA_ERROR, "CorruptEvent", f"{stage.settings.rows_topic}/0, offset {offset}")
+    stage.assert_items()
+
+
 def test_a_line_that_this_release_can_not_open_stops(running: Stage) -> None:
     with running.writer:
         running.writer.line(Line.DDL, 1)
