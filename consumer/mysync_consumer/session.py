@@ -48,6 +48,9 @@ from mysync_runtime.mysql import (
 from mysync_runtime.settings import ApplySettings, TargetSettings
 
 SQL_MODE = "STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO"
+PROGRAM = "mysync-consumer"
+"""What a session tells the server of itself."""
+
 NET_TIMEOUT = 30
 """Seconds that the server waits for the rest of a packet, or for us to take its answer."""
 
@@ -127,7 +130,7 @@ class Session:
         connection = connect(
             target,
             client_flag=CLIENT.MULTI_STATEMENTS | CLIENT.FOUND_ROWS,
-            program_name="mysync-consumer",
+            program_name=PROGRAM,
         )
         try:
             identity = set_up(connection, apply)

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from fix_topics import MakeStage, Stage
+from mysync_consumer.claim import lock_name
 from mysync_lab.services import Service
 
 
@@ -110,3 +111,23 @@ def test_a_second_signal_ends_it_at_once_and_loses_nothing(make_stage: MakeStage
     consumer.start()
     stage.wait_applied()
     stage.assert_items()
+
+
+@pytest.mark.parametrize("server", ["mysql_b", "mariadb_b"])
+def test_a_lock_of_another_program_is_named_and_its_session_left_alone(
+    make_stage: MakeStage, server: str, request: pytest.FixtureRequest
+) -> None:
+    stage = make_stage(request.getfixturevalue(server), topics={"partitions": 1}).begin()
+    with stage.target.connect() as stranger, stranger.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK(%s, 0)", (lock_name(stage.name, 0),))
+        consumer = stage.consumer()
+        stage.wait(lambda: "it isn't killed" in consumer.log.read_text(), "the lock to be named")
+        assert f"is held by session {stranger.thread_id()} of " in consumer.log.read_text()
+        cursor.execute("DO RELEASE_ALL_LOCKS()")
+    consumer.wait_ready()
+
+
+def test_pipelines_whose_names_differ_in_case_have_locks_of_their_own() -> None:
+    names = [lock_name(name, 3) for name in ("shop", "Shop", "s" * 64)]
+    assert len({name.lower() for name in names}) == 3
+    assert all(name.startswith("mysync:") and len(name) <= 64 for name in names)
