@@ -11,6 +11,7 @@ from mysync_consumer.control import Control
 from mysync_consumer.rowimage import ImagePlan
 from mysync_consumer.rowread import Row, TableReader
 from mysync_consumer.session import Session, ShapeCheck
+from mysync_runtime.errors import ConfigError
 from mysync_runtime.settings import RenameSettings
 from mysync_schemas.table import TableId, TableSchema
 
@@ -95,11 +96,18 @@ class Bindings:
         """A new binding of the newest version of a table with the reader's row schema.
 
         `known` are the definitions that the claim has read. Raises Drift, UnwritableTable,
-        TableOwned, and what reading the definition raises.
+        TableOwned, ConfigError, and what reading the definition raises.
         """
         schema = self.control.newest(reader.schema_id) or reader.schema
-        joined = foreignkeys.components(self.control.tables().values())
+        tables = self.control.tables()
+        joined = foreignkeys.components(tables.values())
         name = renamed(schema.table_id, self._rename)
+        for other in tables:
+            if other != schema.table_id and renamed(other, self._rename) == name:
+                raise ConfigError(
+                    f"{schema.table_id} and {other} would both be written to {name} on the target",
+                    mend="Give one of them another name by `rename.tables`, then start again.",
+                )
         definition = known.get(name)
         if definition is None:
             definition = known[name] = target.read(session, name)

@@ -176,6 +176,24 @@ class RenameSettings(Section):
     databases: dict[str, str] = {}
     tables: dict[str, str] = Field(default={}, description="`database.table: database.table`")
 
+    RESERVED: ClassVar[frozenset[str]] = frozenset(
+        {"mysync", "mysql", "sys", "information_schema", "performance_schema"}
+    )
+
+    @model_validator(mode="after")
+    def _to_places_of_their_own(self) -> "RenameSettings":
+        taken: dict[str, str] = {}
+        for old, new in self.tables.items():
+            if not all(new.partition(".")):
+                raise ValueError(f"tables: {new!r} isn't `database.table`")
+            if new in taken:
+                raise ValueError(f"tables: {taken[new]} and {old} are both renamed to {new}")
+            taken[new] = old
+        names = {new.partition(".")[0] for new in taken} | set(self.databases.values())
+        if reserved := sorted(name for name in names if name.lower() in self.RESERVED):
+            raise ValueError(f"no table may be renamed into {', '.join(reserved)}")
+        return self
+
 
 class SchemaRegistrySettings(Section):
     """An external Confluent-compatible registry; without a url, schema ids are the producer's."""

@@ -6,7 +6,7 @@ import copy
 import pytest
 from confluent_kafka.admin import NewPartitions
 
-from fix_topics import MakeStage, Stage
+from fix_topics import ITEMS, MakeStage, Stage
 from mysync_lab.services import Pipeline
 from mysync_schemas.framing import frame
 from mysync_schemas.markers import Line
@@ -153,6 +153,18 @@ def test_a_second_pipeline_may_not_write_the_same_table(make_stage: MakeStage) -
     second.consumer()
     refused(second, SETUP_ERROR, "TableOwned", first.name, "DELETE FROM mysync.owned_table")
     assert first.sql("SELECT id FROM items") == [(1,)]
+
+
+def test_two_tables_may_not_become_one(make_stage: MakeStage) -> None:
+    stage = make_stage(topics={"partitions": 1})
+    stage.pipeline.configuration["rename"] = {"tables": {f"{stage.db}.more": stage.items}}
+    stage.pipeline = Pipeline(stage.pipeline.folder, stage.pipeline.configuration)
+    stage.begin(ITEMS, "CREATE TABLE more LIKE items")
+    with stage.writer:
+        stage.put(1, 1)
+    stage.consumer()
+    refused(stage, SETUP_ERROR, "ConfigError", f"{stage.db}.more", "both be written", "rename")
+    assert stage.sql("SELECT * FROM items") == []
 
 
 def test_a_second_group_may_not_share_a_checkpoint(running: Stage) -> None:

@@ -265,3 +265,16 @@ def test_the_schema_describes_what_the_file_may_hold() -> None:
         "ssl_key_password_file",
         "token_file",
     }
+
+
+@pytest.mark.parametrize(
+    ("rename", "words"),
+    [
+        ("tables: {a.t: x.t, b.t: x.t}", "a.t and b.t are both renamed to x.t"),
+        ("tables: {a.t: mysync.t}", "no table may be renamed into mysync"),
+        ("databases: {a: MySync}", "no table may be renamed into MySync"),
+        ("tables: {a.t: t}", "'t' isn't `database.table`"),
+    ],
+)
+def test_tables_are_renamed_to_places_of_their_own(file: Path, rename: str, words: str) -> None:
+    assert words in refused(file, f"{FULL}rename: {{{rename}}}\n")
