@@ -31,7 +31,13 @@ from mysync_producer.events import (
 )
 from mysync_producer.filters import Filters
 from mysync_producer.publisher import Record
-from mysync_producer.rowcodec import EventContext, Sequencer, columns_present, encode_rows
+from mysync_producer.rowcodec import (
+    EventContext,
+    Sequencer,
+    TablePlan,
+    columns_present,
+    encode_rows,
+)
 from mysync_producer.statements import Kind, Statement, classify
 from mysync_producer.tables import Table, Tables
 from mysync_producer.transaction import SourceTransaction
@@ -266,10 +272,7 @@ class Capture:
             return
         row = 0
         while at < end:
-            rows, size, at = encode_rows(
-                plan, context, self.sequencer, operation, body, at, end, row, transaction.skip,
-                _CHUNK, self.batch,
-            )  # fmt: skip
+            rows, size, at = self._encode(plan, operation, body, at, end, row)
             skipped = min(rows, transaction.skip)
             row += rows
             transaction.took(rows)
@@ -277,6 +280,24 @@ class Capture:
             table.count(operation, rows - skipped)
             if size:
                 yield size
+
+    def _encode(
+        self, plan: TablePlan, operation: int, body: bytes, at: int, end: int, row: int
+    ) -> tuple[int, int, int]:
+        """A chunk of an event's rows into `batch`. A row that can't be carried leaves nothing: the
+        rows before it were numbered, but nobody will send them."""
+        sequencer = self.sequencer
+        seq, prev = sequencer.seq, sequencer.prev.copy()
+        try:
+            return encode_rows(
+                plan, self._context, sequencer, operation, body, at, end, row,
+                self.transaction.skip, _CHUNK, self.batch,
+            )  # fmt: skip
+        except BaseException:
+            sequencer.seq, sequencer.prev = seq, prev
+            for records in self.batch:
+                records.clear()
+            raise
 
     def _count(self, table: Table, operation: int, body: bytes, at: int, end: int) -> int:
         """How many rows the event has, without sending any."""
