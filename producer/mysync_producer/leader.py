@@ -4,7 +4,7 @@ All of them subscribe to the control topic, which has one partition; the group's
 assigned it is active. The group only elects: the partition is paused, and an offset is committed
 only because the coordinator takes that from a present member alone. Safety doesn't rest on it but
 on `transactional.id`, which fences whoever was active before; the offset keeps a process that slept
-through its own replacement from fencing the rightful one.
+through its own replacement from fencing the rightful one, and from throwing it off the source.
 """
 
 import time
@@ -25,13 +25,15 @@ _MAX_POLL_INTERVAL_MS = 900_000
 
 
 class Leader:
-    """Membership in the leader group. Join by `wait`, then `check` several times a minute."""
+    """Membership in the leader group. Join by `wait`, then `check` several times a minute, and
+    `confirm` before what would end another producer."""
 
     def __init__(self, settings: Settings) -> None:
         self._topic = settings.control_topic
         self._elected = False
         self._asked = False
         self._confirmed = False
+        self._question = 0  # committed as the offset: tells an answer from one that came late
         self._checked = 0.0
         self._consumer = Consumer(
             kafka.consumer_properties(
@@ -53,18 +55,28 @@ class Leader:
         return self._elected
 
     def wait(self, stop: Stop, tick: Callable[[], None]) -> None:
-        """Returns when elected, by the coordinator's present word. Raises Stopped.
-
-        A Kafka that doesn't answer is waited for.
-        """
-        self._asked = self._confirmed = False
-        while not (self._elected and self._confirmed):
+        """Returns when elected. Raises Stopped. A Kafka that doesn't answer is waited for."""
+        while not self._elected:
             stop.raise_if_requested()
             tick()
-            if self._elected and not self._asked:
+            self._poll(0.2)
+
+    def confirm(self, stop: Stop, tick: Callable[[], None]) -> None:
+        """Returns when the coordinator says, now, that this process is the elected one.
+
+        Raises LeadershipLost and Stopped. A Kafka that doesn't answer is waited for.
+        """
+        self._asked = self._confirmed = False
+        self._question += 1
+        while not self._confirmed:
+            stop.raise_if_requested()
+            tick()
+            if not self._elected:
+                raise _lost()
+            if not self._asked:
                 self._asked = True
-                self._consumer.commit(offsets=[TopicPartition(self._topic, 0, 0)])
-            self._poll(0.02 if self._asked else 0.2)
+                self._consumer.commit(offsets=[TopicPartition(self._topic, 0, self._question)])
+            self._poll(0.02)
 
     def check(self) -> None:
         """Raises LeadershipLost unless this process is the elected one. Cheap."""
@@ -73,7 +85,7 @@ class Leader:
             self._checked = now
             self._poll(0.0)
         if not self._elected:
-            raise LeadershipLost("another producer of this pipeline was elected")
+            raise _lost()
 
     def resign(self) -> None:
         """Leaves the group, so that a standby takes over at once."""
@@ -97,10 +109,14 @@ class Leader:
             raise kafka.error_of(error, "take the partition", self._topic) from error
         self._elected = True
 
-    def _on_commit(self, error: KafkaError | None, _offsets: list[TopicPartition]) -> None:
-        self._confirmed = error is None
-        self._asked = error is None
+    def _on_commit(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
+        if all(offset.offset == self._question for offset in offsets):
+            self._confirmed = self._asked = error is None
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if partitions:
             self._elected = self._asked = self._confirmed = False
+
+
+def _lost() -> LeadershipLost:
+    return LeadershipLost("another producer of this pipeline was elected")

@@ -103,10 +103,13 @@ class Producer:
     def _start(self) -> Session:
         """The start path. Reads everything; keeps nothing of an earlier session."""
         assert self._admin is not None
+        self._alive()
         topics = prepare_topics(self._admin, self.settings, self.stop)
         with closing(Source.connect(self.settings.source)) as source:
             filters = self.filters.folded(source.folds_names())
-            started = start(self.settings, filters, topics, source, self.stop, self._alive)
+            started = start(
+                self.settings, filters, topics, source, self.stop, self._alive, self._confirm
+            )
         return Session(self.settings, filters, started, self._taken_back, self.stop, self._alive)
 
     def _serve(self, session: Session) -> None:
@@ -158,6 +161,12 @@ class Producer:
         self.ticker.tick()
         if self._leader is not None:
             self._leader.check()
+
+    def _confirm(self) -> None:
+        """Before what would end another producer: this process is elected by the coordinator's
+        present word."""
+        assert self._leader is not None
+        self._leader.confirm(self.stop, self.ticker.tick)
 
     # -- what others see
 

@@ -65,10 +65,15 @@ def start(
     source: Source,
     stop: Stop,
     tick: Callable[[], None],
+    confirm: Callable[[], None],
 ) -> Started:
-    """Takes over from whoever was active before, or begins the pipeline."""
+    """Takes over from whoever was active before, or begins the pipeline.
+
+    `confirm` raises when this process isn't the elected one: whoever takes over ends the other.
+    """
     publisher = Publisher(settings, [-1] * topics[settings.rows_topic].partitions, stop, tick)
     try:
+        confirm()
         publisher.take_over()
         known = read_control(settings, stop, tick)
         state = read_state(settings, stop, tick)
