@@ -110,7 +110,15 @@ class Producer:
             started = start(
                 self.settings, filters, topics, source, self.stop, self._alive, self._confirm
             )
-        return Session(self.settings, filters, started, self._taken_back, self.stop, self._alive)
+        return Session(
+            self.settings,
+            filters,
+            started,
+            self._taken_back,
+            self.stop,
+            self._alive,
+            self._confirm,
+        )
 
     def _serve(self, session: Session) -> None:
         """Streams, and opens the dump again when the source's connection breaks."""

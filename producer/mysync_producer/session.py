@@ -46,7 +46,8 @@ def identity_of(settings: Settings, pipeline_uuid: str) -> Identity:
 
 
 class Session:
-    """See the module. `alive` is called often; it raises when another producer was elected."""
+    """See the module. `alive` and `confirm` raise when another producer was elected: the first by
+    what is known here, the second asks."""
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class Session:
         taken_back: TakenBack,
         stop: Stop,
         alive: Callable[[], None],
+        confirm: Callable[[], None],
     ) -> None:
         self.settings = settings
         self.filters = filters
@@ -66,6 +68,7 @@ class Session:
         self.taken_back = taken_back
         self.stop = stop
         self.alive = alive
+        self.confirm = confirm
         self.streaming = False
         self.commits = 0
         self._sequencer = Sequencer(self.state.seq, list(self.state.last_seqs))
@@ -90,7 +93,8 @@ class Session:
     def open(self) -> tuple[BinlogStream, Capture]:
         """Verifies that the source has what follows the committed state and opens the dump there.
 
-        Raises PositionLost, SourceDiverged, and ConnectionLost to be tried again.
+        The source ends whatever else reads with our identity, so the election is asked for first.
+        Raises PositionLost, SourceDiverged, LeadershipLost, and ConnectionLost to be tried again.
         """
         self.alive()
         source = Source.connect(self.settings.source)
@@ -101,6 +105,7 @@ class Session:
             source.close()
         crash_point(points.BEFORE_DUMP)
         identity = identity_of(self.settings, self.info.uuid)
+        self.confirm()
         stream = open_dump(self.settings.source, begin, identity)
         state = self.state
         resume = None

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from mysync_producer import service as service_module
+from mysync_producer import session as session_module
 from mysync_producer import start as start_module
 from mysync_producer.errors import LeadershipLost
 from mysync_producer.filters import Filters
 from mysync_producer.service import Producer
+from mysync_producer.session import Session
 from mysync_producer.start import start
 from mysync_runtime.http import Ticker
 from mysync_runtime.lifecycle import Stop
@@ -67,3 +69,24 @@ def test_a_start_that_is_tried_again_ticks_and_ends_when_another_was_elected(
     with pytest.raises(LeadershipLost):
         begin()
     assert ticker.alive
+
+
+def test_a_dump_is_asked_for_only_after_the_election_was_confirmed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unexpected(*_: Any) -> None:
+        raise AssertionError("the source was asked for its log")
+
+    source = SimpleNamespace(server=lambda: None, close=lambda: None)
+    monkeypatch.setattr(session_module.Source, "connect", lambda _: source)
+    monkeypatch.setattr(session_module, "verify_source", lambda *_: None)
+    monkeypatch.setattr(session_module, "open_dump", unexpected)
+    session = Session.__new__(Session)
+    session.settings, session.stop = SETTINGS, Stop()
+    state: Any = None
+    session.state = state
+    info: Any = SimpleNamespace(uuid="00000001-0000-0000-0000-000000000000")
+    session.info = info
+    session.alive, session.confirm = (lambda: None), refused
+    with pytest.raises(LeadershipLost):
+        session.open()
