@@ -58,7 +58,6 @@ class Publisher:
         self._tick = tick
         self.offsets = list(offsets)
         self._held: list[Record | None] = [None] * len(self.offsets)
-        self._failed: KafkaError | None = None
         self._open = False
         self._began = 0.0
         self._bytes = 0
@@ -109,7 +108,7 @@ class Publisher:
         self._unpolled += size
         if self._unpolled >= _POLL_BYTES:
             self._unpolled = 0
-            self._producer.poll(0)
+            self._poll(0)
         crash_point(points.AFTER_PRODUCE)
 
     def control(self, values: Iterable[bytes]) -> None:
@@ -142,9 +141,9 @@ class Publisher:
         )
         crash_point(points.AFTER_STATE_WRITE)
         self._patiently(self._producer.commit_transaction, "commit")
-        self._producer.poll(0)
         self._open = False
         self._bytes = 0
+        self._poll(0)
         crash_point(points.AFTER_KAFKA_COMMIT)
 
     def close(self) -> None:
@@ -183,11 +182,18 @@ class Publisher:
                     self._producer.produce(topic, value, key, partition, callback)
             except BufferError:
                 self._pause()
-                self._producer.poll(0.1)
+                self._poll(0.1)
             except KafkaException as error:
                 raise self._error(error, "send") from error
             else:
                 return
+
+    def _poll(self, seconds: float) -> None:
+        """Serves callbacks, which free librdkafka's queue. A fatal error may be said here first."""
+        try:
+            self._producer.poll(seconds)
+        except KafkaException as error:
+            raise self._error(error, "send") from error
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         partition, offset = message.partition(), message.offset()
