@@ -8,7 +8,8 @@ unmatched       the compare-and-set matched nothing: an instruction is read and 
 refused         event by event: what stands before the refused one is committed; an event that
                 another partition's rows may be in the way of is tried once more when all
                 partitions are there; then it is a divergence
-anything else   is transient: the worker claims again and reads where it stands
+anything else   is transient: the worker claims again and reads where it stands; it takes fewer
+                rows if the connection was lost with the batch
 """
 
 import time
@@ -17,16 +18,24 @@ from dataclasses import dataclass, replace
 
 from mysync_consumer import checkpoint, metrics, report
 from mysync_consumer.applier import Change, Refusal, encodable
+from mysync_consumer.batchlimit import BatchLimit
 from mysync_consumer.bindings import Layouts
 from mysync_consumer.checkpoint import Claimed, Progress
 from mysync_consumer.context import Context
-from mysync_consumer.errors import ApplyRefused, ClaimLost, TargetBusy, TooLarge
+from mysync_consumer.errors import (
+    ApplyRefused,
+    ClaimLost,
+    TargetBusy,
+    TargetUnavailable,
+    TooLarge,
+)
 from mysync_consumer.frontier import Frontier
 from mysync_consumer.rowerrors import CorruptRecord, UnwritableValue
 from mysync_consumer.rowread import Row, TableReader
 from mysync_consumer.session import Session, ShapeChanged
 from mysync_consumer.tenure import Tenure
-from mysync_runtime.errors import Divergence, Drift
+from mysync_runtime.errors import ConnectionLost, Divergence, Drift
+from mysync_runtime.log import get_logger
 
 BUSY_RETRIES = 10
 SHAPE_RETRIES = 3
@@ -73,12 +82,14 @@ class Committer:
         tenure: Tenure,
         session: Session,
         claimed: Claimed,
+        limit: BatchLimit,
         wait_for_all: Callable[[int, str, float], None],
     ) -> None:
         self.claimed = claimed
         self._context = context
         self._tenure = tenure
         self._session = session
+        self._limit = limit
         self._layouts = Layouts(context.bindings, session)
         self._wait_for_all = wait_for_all
 
@@ -112,6 +123,7 @@ class Committer:
         busy = shape = 0
         applier = self._context.applier
         while True:
+            began = time.monotonic()
             try:
                 changes = self._bind(due)
                 began = time.monotonic()
@@ -135,7 +147,11 @@ class Committer:
                 self._layouts.forget(change.check)
             except ClaimLost:
                 self._read_instructions()
+            except (ConnectionLost, TargetUnavailable):
+                self._lost(due, time.monotonic() - began)
+                raise
             else:
+                self._limit.committed()
                 self.claimed = self.claimed.advanced(new)
                 self._tenure.succeeded()
                 self.publish()
@@ -143,6 +159,20 @@ class Committer:
                     self.claimed.partition, changes, written, time.monotonic() - began
                 )
                 return None
+
+    def _lost(self, due: list[Due], seconds: float) -> None:
+        """The connection was lost with the batch: the next claim tries fewer rows."""
+        self._limit.lost(len(due))
+        patience = self._context.settings.target.read_timeout
+        if len(due) == 1 and seconds >= patience:
+            found = self._report(due[0], 0, "")
+            get_logger("commit").error(
+                "one row takes the target longer than target.read_timeout: raise that setting",
+                table=found["table"],
+                key=report.key(found),
+                at=report.place(found),
+                read_timeout=patience,
+            )
 
     def _bind(self, due: list[Due]) -> list[Change]:
         layouts = self._layouts

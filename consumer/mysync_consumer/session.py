@@ -324,6 +324,7 @@ def set_up(connection: Connection, apply: ApplySettings) -> Identity:
         if binlog_format != "ROW":
             cursor.execute("SET SESSION binlog_format = 'ROW'")
         if what.is_mariadb:
+            cursor.execute("SET SESSION max_statement_time = 0")
             server = _mariadb_identity(cursor, server_id)
             check_mariadb_modes(cursor)
         else:

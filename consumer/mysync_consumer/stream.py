@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from mysync_consumer import lines, metrics
+from mysync_consumer.batchlimit import BatchLimit
 from mysync_consumer.checkpoint import Claimed, Progress
 from mysync_consumer.commit import Committer, Due
 from mysync_consumer.context import Context
@@ -37,14 +38,21 @@ class Stream:
     """The records of one partition under one claim."""
 
     def __init__(
-        self, context: Context, tenure: Tenure, session: Session, claimed: Claimed, queue: Queue
+        self,
+        context: Context,
+        tenure: Tenure,
+        session: Session,
+        claimed: Claimed,
+        queue: Queue,
+        limit: BatchLimit,
     ) -> None:
         self._context = context
         self._tenure = tenure
         self._session = session
         self._queue = queue
         self._partition = claimed.partition
-        self._committer = Committer(context, tenure, session, claimed, self._wait_for_all)
+        self._limit = limit
+        self._committer = Committer(context, tenure, session, claimed, limit, self._wait_for_all)
         # Where this worker stands; the committer knows what of it is committed.
         self._next_offset = claimed.progress.next_offset
         self._last_seq = claimed.progress.last_seq
@@ -77,7 +85,7 @@ class Stream:
         self._committer.publish()
         while True:
             self._tenure.check()
-            records = self._queue.take(apply.batch_rows, apply.batch_bytes, IDLE_SECONDS)
+            records = self._queue.take(self._limit.rows, apply.batch_bytes, IDLE_SECONDS)
             for offset, value in records:
                 try:
                     self._take(offset, value)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import pymysql
 
 from mysync_consumer import metrics, report
+from mysync_consumer.batchlimit import BatchLimit
 from mysync_consumer.checkpoint import Progress
 from mysync_consumer.claim import claim
 from mysync_consumer.context import Context
@@ -46,6 +47,7 @@ class Worker:
         self._context = context
         self._poller = poller
         self._tenure = Tenure()
+        self._limit = BatchLimit(context.settings.apply.batch_rows)
         self._session: Session | None = None
         self._stream: Stream | None = None
         self._log = get_logger("worker", partition=partition)
@@ -134,7 +136,7 @@ class Worker:
             at = claimed.progress
             self._log.info("claimed", epoch=claimed.epoch, offset=at.next_offset, seq=at.last_seq)
             queue = self._poller.flow(self.partition, at.next_offset, self._assignment)
-            self._stream = Stream(context, self._tenure, session, claimed, queue)
+            self._stream = Stream(context, self._tenure, session, claimed, queue, self._limit)
             self._stream.run()
         except (LogHole, RecordsDeleted):
             context.topics.check_now()

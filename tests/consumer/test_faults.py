@@ -170,3 +170,29 @@ def test_a_consumer_that_comes_back_from_the_dead_commits_nothing(
     for epochs in epochs_in_binlog(lab, stage, tmp_path).values():
         assert epochs == sorted(epochs)
     assert any(row["epoch"] > 2 for row in stage.checkpoint().values())
+
+
+def test_a_batch_that_takes_too_long_gets_smaller_until_the_row_is_found(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage(topics={"partitions": 1}, target={"read_timeout": 2}).begin()
+    with stage.writer:
+        for id_ in range(16):
+            stage.put(id_, id_)
+    consumer = stage.ready()
+    stage.wait_applied()
+    with stage.target.connect(database=stage.db) as locker, locker.cursor() as cursor:
+        locker.begin()
+        cursor.execute("UPDATE items SET v = v + 1 WHERE id = 5")
+        with stage.writer:
+            for id_ in range(16):
+                stage.put(id_, 100 + id_)
+        words = "longer than target.read_timeout"
+        stage.wait(lambda: words in consumer.log.read_text(), "the row to be named", 90)
+        assert stage.sql("SELECT COUNT(*) FROM items WHERE v >= 100") == [(5,)]
+        said = next(line for line in consumer.log.read_text().splitlines() if words in line)
+        locker.rollback()
+    assert stage.items in said
+    assert '{\\"id\\": 5}' in said
+    stage.wait_applied(60)
+    stage.assert_items()
