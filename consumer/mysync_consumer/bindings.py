@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 from mysync_consumer import foreignkeys, target
 from mysync_consumer.control import Control
+from mysync_consumer.rowerrors import TableDrift, UnwritableTable
 from mysync_consumer.rowimage import ImagePlan
 from mysync_consumer.rowread import Row, TableReader
 from mysync_consumer.session import Session, ShapeCheck
 from mysync_runtime.errors import ConfigError
 from mysync_runtime.settings import RenameSettings
-from mysync_schemas.table import TableId, TableSchema
+from mysync_schemas.table import ForeignKey, TableId, TableSchema
 
 
 class Binding:
@@ -31,6 +32,7 @@ class Binding:
         self.check: ShapeCheck = definition.check
         self.plan = ImagePlan(schema, definition.table)
         self.cascades = joined is not None and joined.cascades
+        self.joined = joined
         self.independent = joined is None
         self.coalesced = (
             schema.routing.mode == "key"
@@ -38,6 +40,9 @@ class Binding:
             and joined is None
             and not secondary_unique(schema)
         )
+
+    def relies_on_cascades(self, flags: int) -> bool:
+        return self.cascades and foreignkeys.relies_on_cascades(flags)
 
     def emitted_flags(self, flags: int) -> int:
         return foreignkeys.emitted_flags(flags, cascades=self.cascades)
@@ -114,6 +119,36 @@ class Bindings:
             target.own(session, self._pipeline, name)
         return Binding(schema, definition, joined.get(schema.table_id))
 
+    def compare_foreign_keys(self, joined: foreignkeys.Component, session: Session) -> None:
+        """Demands that the tables' keys cascade on the target as they do on the source.
+
+        Raises TableDrift, and UnwritableTable when a parent isn't replicated."""
+        tables = self.control.tables()
+        for member in sorted(joined.members, key=str):
+            schema = tables.get(member)
+            if schema is None:
+                continue
+            for key in schema.foreign_keys:
+                parent = foreignkeys.parent_of(key)
+                if foreignkeys.acts(key) and parent not in tables:
+                    raise UnwritableTable(
+                        str(member),
+                        f"what its foreign key {key.name} does when {parent} changes isn't in the"
+                        f" source's log, and {parent} isn't replicated (include it, or exclude"
+                        " both)",
+                    )
+            name = renamed(member, self._rename)
+            found = foreignkeys.differences(
+                [self._renamed_parent(key) for key in schema.foreign_keys],
+                target.foreign_keys(session, name),
+            )
+            if found:
+                raise TableDrift(str(member), str(name), found)
+
+    def _renamed_parent(self, key: ForeignKey) -> ForeignKey:
+        parent = renamed(foreignkeys.parent_of(key), self._rename)
+        return key.model_copy(update={"referenced_db": parent.db, "referenced_table": parent.table})
+
 
 class Layouts:
     """The bindings of one claim."""
@@ -124,6 +159,7 @@ class Layouts:
         self._generation = bindings.generation
         self._definitions: dict[TableId, target.Definition] = {}
         self._made: dict[int, Binding] = {}
+        self._compared: set[foreignkeys.Component] = set()
 
     def binding(self, reader: TableReader) -> Binding:
         """How rows of this schema are written. Raises as `Bindings.bind` does."""
@@ -133,6 +169,12 @@ class Layouts:
                 reader, self._session, self._definitions
             )
         return binding
+
+    def compare_foreign_keys(self, joined: foreignkeys.Component) -> None:
+        """As `Bindings.compare_foreign_keys`, once for these tables."""
+        if joined not in self._compared:
+            self._bindings.compare_foreign_keys(joined, self._session)
+            self._compared.add(joined)
 
     def forget(self, check: ShapeCheck) -> None:
         """Lets the definition be read again whose shape check failed."""

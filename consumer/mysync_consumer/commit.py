@@ -177,7 +177,12 @@ class Committer:
     def _bind(self, due: list[Due]) -> list[Change]:
         layouts = self._layouts
         layouts.refresh()
-        return [Change(layouts.binding(d.reader), d.row) for d in due]
+        changes = [Change(layouts.binding(d.reader), d.row) for d in due]
+        for change in changes:
+            joined = change.binding.joined
+            if joined is not None and change.binding.relies_on_cascades(change.row.flags):
+                layouts.compare_foreign_keys(joined)
+        return changes
 
     def _read_instructions(self) -> None:
         mine = self.claimed

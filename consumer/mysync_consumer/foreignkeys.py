@@ -3,13 +3,14 @@
 Tables that are joined are kept in one order. Where a key cascades (CASCADE, SET NULL, SET DEFAULT)
 and the source doesn't log what the cascade did, the target must cascade too: its checks stay on
 exactly for the events that had them on. Everywhere else checks are off: what the source accepted is
-right."""
+right. A target whose keys cascade otherwise would lose what the source's cascade did, unlogged and
+unnoticed: before the first such event the keys are compared."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mysync_schemas.envelope import CASCADES_LOGGED, NO_FOREIGN_KEY_CHECKS
-from mysync_schemas.table import TableId, TableSchema
+from mysync_schemas.table import ForeignKey, TableId, TableSchema
 
 PASSIVE = frozenset({"NO ACTION", "RESTRICT", ""})
 
@@ -20,6 +21,35 @@ class Component:
 
     members: frozenset[TableId]
     cascades: bool
+
+
+def acts(key: ForeignKey) -> bool:
+    """Whether the key writes rows by itself."""
+    return not {key.on_delete, key.on_update} <= PASSIVE
+
+
+def parent_of(key: ForeignKey) -> TableId:
+    return TableId(key.referenced_db, key.referenced_table)
+
+
+def differences(source: Iterable[ForeignKey], target: Iterable[ForeignKey]) -> list[str]:
+    """What the cascades of a table's keys do otherwise on the target; the source's name their
+    parents as the target does."""
+    mine, theirs = ({_described(key) for key in keys if acts(key)} for keys in (source, target))
+    return [f"{key} is missing on the target" for key in sorted(mine - theirs)] + [
+        f"{key} is on the target only" for key in sorted(theirs - mine)
+    ]
+
+
+def _described(key: ForeignKey) -> str:
+    """A key by what it does, whatever its name."""
+    on_delete, on_update = (
+        "NO ACTION" if action in PASSIVE else action for action in (key.on_delete, key.on_update)
+    )
+    return (
+        f"foreign key ({', '.join(key.columns)}) to {parent_of(key)}"
+        f" ({', '.join(key.referenced_columns)}) ON DELETE {on_delete} ON UPDATE {on_update}"
+    )
 
 
 def components(tables: Iterable[TableSchema]) -> Mapping[TableId, Component]:
@@ -34,9 +64,9 @@ def components(tables: Iterable[TableSchema]) -> Mapping[TableId, Component]:
     cascading = []
     for schema in tables:
         for key in schema.foreign_keys:
-            parent = TableId(key.referenced_db, key.referenced_table)
+            parent = parent_of(key)
             leader[find(schema.table_id)] = find(parent)
-            if not {key.on_delete, key.on_update} <= PASSIVE:
+            if acts(key):
                 cascading.append(parent)
     active = {find(table) for table in cascading}
     members: dict[TableId, set[TableId]] = {}
@@ -49,8 +79,12 @@ def components(tables: Iterable[TableSchema]) -> Mapping[TableId, Component]:
     }
 
 
+def relies_on_cascades(flags: int) -> bool:
+    """Whether cascades, if there are any, ran on the source for an event with these flags and
+    aren't in its log."""
+    return not flags & (CASCADES_LOGGED | NO_FOREIGN_KEY_CHECKS)
+
+
 def emitted_flags(flags: int, *, cascades: bool) -> int:
     """The flags of the event that is written, from those of the source's event."""
-    if cascades and not flags & CASCADES_LOGGED:
-        return flags & NO_FOREIGN_KEY_CHECKS
-    return NO_FOREIGN_KEY_CHECKS
+    return 0 if cascades and relies_on_cascades(flags) else NO_FOREIGN_KEY_CHECKS

@@ -27,9 +27,22 @@ from mysync_runtime.mysql import (
     quote_table,
     rows,
 )
-from mysync_schemas.table import TableId
+from mysync_schemas.table import ForeignKey, TableId
 
 NO_SUCH_DATABASE, NO_SUCH_TABLE = 1049, 1146
+
+_FOREIGN_KEYS = """
+SELECT k.CONSTRAINT_NAME AS name, k.COLUMN_NAME AS column_name,
+       k.REFERENCED_TABLE_SCHEMA AS referenced_db, k.REFERENCED_TABLE_NAME AS referenced_table,
+       k.REFERENCED_COLUMN_NAME AS referenced_column,
+       r.DELETE_RULE AS on_delete, r.UPDATE_RULE AS on_update
+FROM information_schema.KEY_COLUMN_USAGE k
+JOIN information_schema.REFERENTIAL_CONSTRAINTS r
+  ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME
+ AND r.TABLE_NAME = k.TABLE_NAME
+WHERE k.TABLE_SCHEMA = %s AND k.TABLE_NAME = %s AND k.REFERENCED_TABLE_NAME IS NOT NULL
+ORDER BY k.CONSTRAINT_NAME, k.ORDINAL_POSITION
+"""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -119,6 +132,25 @@ def _information(session: Session, view: str, name: TableId) -> list[dict[str, o
 
 def _lower(row: dict[str, object]) -> dict[str, str]:
     return {key.lower(): "" if value is None else str(value) for key, value in row.items()}
+
+
+def foreign_keys(session: Session, name: TableId) -> list[ForeignKey]:
+    """The table's foreign keys as they are now."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for part in rows(session.connection, _FOREIGN_KEYS, (name.db, name.table)):
+        found.setdefault(str(part["name"]), []).append(_lower(part))
+    return [
+        ForeignKey(
+            name=key,
+            columns=tuple(part["column_name"] for part in parts),
+            referenced_db=parts[0]["referenced_db"],
+            referenced_table=parts[0]["referenced_table"],
+            referenced_columns=tuple(part["referenced_column"] for part in parts),
+            on_delete=parts[0]["on_delete"],
+            on_update=parts[0]["on_update"],
+        )
+        for key, parts in found.items()
+    ]
 
 
 def own(session: Session, pipeline: str, name: TableId) -> None:

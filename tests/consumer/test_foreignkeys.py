@@ -2,6 +2,7 @@
 
 import pytest
 
+from fix_topics import MakeStage
 from mysync_consumer.foreignkeys import components, emitted_flags
 from mysync_schemas.table import ForeignKey, TableId, TableSchema
 
@@ -70,3 +71,61 @@ def test_checks_stay_on_only_where_the_target_must_cascade(
     flags: int, cascades: bool, emitted: int
 ) -> None:
     assert emitted_flags(flags, cascades=cascades) == emitted
+
+
+MOTHER = "CREATE TABLE mother (id INT PRIMARY KEY)"
+KID = (
+    "CREATE TABLE kid (id INT PRIMARY KEY, m INT,"
+    " CONSTRAINT to_mother FOREIGN KEY (m) REFERENCES {mother} (id) ON DELETE CASCADE)"
+)
+DATA_ERROR = 4
+
+
+@pytest.mark.parametrize("server", ["mysql_b", "mariadb_b"])
+def test_a_target_that_would_not_cascade_is_drift_and_one_that_does_cascades(
+    make_stage: MakeStage, server: str, request: pytest.FixtureRequest
+) -> None:
+    stage = make_stage(request.getfixturevalue(server), topics={"partitions": 1})
+    stage.begin(MOTHER, KID.format(mother="mother"))
+    mother, kid = f"{stage.db}.mother", f"{stage.db}.kid"
+    stage.sql(
+        "ALTER TABLE kid DROP FOREIGN KEY to_mother",
+        "ALTER TABLE kid ADD CONSTRAINT other FOREIGN KEY (m) REFERENCES mother (id)",
+    )
+    with stage.writer:
+        stage.writer.insert(mother, {"id": 1}, flags=0)
+        stage.writer.insert(kid, {"id": 1, "m": 1}, flags=0)
+        stage.writer.delete(mother, {"id": 1}, flags=0)
+    consumer = stage.consumer()
+    assert consumer.wait_exit(60) == DATA_ERROR
+    said = consumer.log_tail(1)
+    assert "TableDrift" in said
+    assert f"foreign key (m) to {mother} (id) ON DELETE CASCADE ON UPDATE NO ACTION" in said
+    assert "is missing on the target" in said
+    stage.sql(
+        "ALTER TABLE kid DROP FOREIGN KEY other",
+        "ALTER TABLE kid ADD CONSTRAINT third FOREIGN KEY (m) REFERENCES mother (id)"
+        " ON DELETE CASCADE",
+    )
+    consumer.start()
+    stage.wait_applied()
+    assert stage.sql("SELECT * FROM kid") == []
+
+
+def test_a_parent_that_cascades_unlogged_and_is_not_replicated_is_refused(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage(topics={"partitions": 1})
+    other = f"{stage.db}_other"
+    stage.sql(f"CREATE DATABASE {other}", f"CREATE TABLE {other}.mother (id INT PRIMARY KEY)")
+    try:
+        stage.begin(KID.format(mother=f"{other}.mother"))
+        with stage.writer:
+            stage.writer.insert(f"{stage.db}.kid", {"id": 1, "m": None}, flags=0)
+        consumer = stage.consumer()
+        assert consumer.wait_exit(60) == DATA_ERROR
+        assert "UnwritableTable" in consumer.log_tail(1)
+        assert f"{other}.mother isn't replicated" in consumer.log_tail(1)
+        stage.pipeline.end()
+    finally:
+        stage.sql(f"DROP DATABASE {stage.db}", f"DROP DATABASE {other}", database=None)
