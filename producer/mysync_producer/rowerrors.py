@@ -1,23 +1,26 @@
 """What can be wrong with a table's description or a row's bytes.
 
     DataError
-    ├── CorruptTableMap   a TABLE_MAP that can't be read
-    ├── SchemaMismatch    the TABLE_MAP and what we know about the table disagree
-    ├── MinimalImage      a rows event that doesn't hold all columns
-    └── CorruptRow        a row image whose bytes can't be what the server wrote
+    ├── CorruptEvent
+    │   ├── CorruptTableMap   a TABLE_MAP that can't be read
+    │   └── CorruptRow        a row image whose bytes can't be what the server wrote
+    ├── SchemaMismatch        the TABLE_MAP and what we know about the table disagree
+    └── MinimalImage          a rows event that doesn't hold all columns
 
 All of them stop the producer: going on would send rows that aren't the source's.
 """
 
-from mysync_runtime.errors import DataError
+from mysync_runtime.errors import CorruptEvent, DataError
 
 
-class CorruptTableMap(DataError):
+class CorruptTableMap(CorruptEvent):
     """The body of a TABLE_MAP event can't be read."""
 
 
 class SchemaMismatch(DataError):
     """The TABLE_MAP doesn't describe the table that the schema does."""
+
+    advice = "Begin the pipeline anew under another name, or exclude the table."
 
     def __init__(self, table: str, what: str) -> None:
         super().__init__(
@@ -31,15 +34,19 @@ class SchemaMismatch(DataError):
 class MinimalImage(DataError):
     """A rows event leaves out columns."""
 
+    advice = (
+        "Set binlog_row_image=FULL on the source, in every session, then begin the pipeline anew "
+        "under another name."
+    )
+
     def __init__(self, table: str, where: str, image: str) -> None:
         super().__init__(
-            f"{table}: the rows event at {where} leaves columns out of its {image} image. Set "
-            "binlog_row_image=FULL on the source, in every session, and start again."
+            f"{table}: the rows event at {where} leaves columns out of its {image} image"
         )
         self.table = table
 
 
-class CorruptRow(DataError):
+class CorruptRow(CorruptEvent):
     """The bytes of a row image can't be what the server wrote."""
 
     def __init__(self, table: str, where: str, row: int, column: str | None, what: str) -> None:

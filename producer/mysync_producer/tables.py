@@ -12,7 +12,7 @@ from mysync_producer import metrics
 from mysync_producer.errors import UnknownTable
 from mysync_producer.filters import Filters
 from mysync_producer.rowcodec import TablePlan
-from mysync_producer.rowerrors import CorruptTableMap
+from mysync_producer.rowerrors import CorruptTableMap, SchemaMismatch
 from mysync_producer.tablemap import parse_table_map
 from mysync_runtime.errors import UnsupportedEvent
 from mysync_schemas.fold import FoldTable
@@ -73,7 +73,11 @@ class Tables:
         try:
             return self._known[head]
         except KeyError:
-            table = self._known[head] = self._plan(body, where)
+            try:
+                table = self._known[head] = self._plan(body, where)
+            except (CorruptTableMap, SchemaMismatch) as error:
+                error.where = where
+                raise
             return table
 
     def _plan(self, body: bytes, where: str) -> Table | None:

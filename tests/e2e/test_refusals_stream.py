@@ -57,7 +57,7 @@ CASES: Mapping[str, Mapping[Flavor, Sequence[str]]] = {
         "mysql": ["CREATE FUNCTION f() RETURNS INT DETERMINISTIC RETURN 1"],
     },
     "a statement in a character set that can't be read": {
-        "mysql": [
+        "mariadb": [
             "SET @statement = 'ALTER TABLE t COMMENT = \"中\"'",
             "SET NAMES gbk",
             "PREPARE s FROM @statement",
@@ -89,8 +89,10 @@ CASES: Mapping[str, Mapping[Flavor, Sequence[str]]] = {
         ]
     },
 }
-# These stop every pipeline on the server, so each comes after whatever the others stop at.
-EVERYBODYS = ("a compressed transaction", "an XA transaction")
+# These stop every pipeline on the server: the first ones come last among the others, the last one
+# when all others have ended.
+EVERYBODYS = ("a compressed transaction", "a statement in a character set that can't be read")
+LAST = "an XA transaction"
 RUNS = [(each, flavor) for each in rows("stream") for flavor in CASES[each.cause]]
 # One of each class is started again: what a restart does depends on nothing else.
 AGAIN = {each.error: each.cause for each in rows("stream")}.values()
@@ -129,9 +131,8 @@ def outcomes(
     for flavor, server in servers.items():
         found[flavor] = Outcomes()
         ours = [each.cause for each, on in RUNS if on == flavor and each.cause in selected]
-        groups = [[cause for cause in ours if cause not in EVERYBODYS]]
-        groups += [[cause] for cause in ours if cause in EVERYBODYS]
-        for group in groups:
+        most = sorted((cause for cause in ours if cause != LAST), key=EVERYBODYS.__contains__)
+        for group in (most, [cause for cause in ours if cause == LAST]):
             found[flavor].play({c: _script(c, flavor, server, make_own_published) for c in group})
     return found
 
