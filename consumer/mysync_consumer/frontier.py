@@ -7,7 +7,8 @@ checkpoint table every 20 ms while somebody waits.
 
 A frontier is only as true as the server that committed it: one that another server told (the target
 failed over and may have lost a tail) is not believed, and a newer claim's replaces an older one's
-even when it is lower (the target crashed and lost what it had confirmed)."""
+even when it is lower. A target that crashed may have lost what it had confirmed: whoever lost a
+connection lets all frontiers be forgotten, and they are read again."""
 
 import threading
 import time
@@ -59,6 +60,11 @@ class Frontiers:
                 if 0 <= partition < self.partitions:
                     self._take(partition, frontier)
             self._changed.notify_all()
+
+    def forget(self) -> None:
+        """Call it with a connection made since one was lost: what was known may be so no more."""
+        with self._changed:
+            self._known.clear()
 
     def _take(self, partition: int, frontier: Frontier) -> None:
         known = self._known.get(partition)

@@ -17,6 +17,7 @@ from mysync_runtime.errors import (
     PreflightError,
     TopicRecreated,
 )
+from mysync_runtime.log import get_logger
 from mysync_runtime.mysql import Connection, Flavor, flavor, rows, scalar, variables
 from mysync_runtime.settings import MIB, Settings
 from mysync_schemas.control import PipelineInfo
@@ -28,7 +29,14 @@ OLDEST = {"mysql": (8, 0, 0), "mariadb": (10, 5, 0)}
 
 
 def require(connection: Connection, settings: Settings) -> None:
-    """Raises PreflightError with every cause."""
+    """Raises PreflightError with every cause; logs what is no reason to stop."""
+    flush = variables(connection).get("innodb_flush_log_at_trx_commit", "1")
+    if flush != "1":
+        get_logger("preflight").warning(
+            f"innodb_flush_log_at_trx_commit is {flush}: a target that crashes may lose commits"
+            " that it had confirmed; they are applied again, but its readers see them vanish",
+            mend="SET GLOBAL innodb_flush_log_at_trx_commit = 1",
+        )
     failures = list(find(connection, settings))
     if failures:
         raise PreflightError(

@@ -17,13 +17,14 @@ from mysync_consumer.batchlimit import BatchLimit
 from mysync_consumer.checkpoint import Progress
 from mysync_consumer.claim import claim
 from mysync_consumer.context import Context
-from mysync_consumer.errors import Revoked, StoppedByInstruction
+from mysync_consumer.errors import Revoked, StoppedByInstruction, TargetUnavailable
 from mysync_consumer.poller import Poller
 from mysync_consumer.session import BUSY_CODES, Session
 from mysync_consumer.stream import Stream
 from mysync_consumer.tenure import Tenure
 from mysync_runtime import mysql
 from mysync_runtime.errors import (
+    ConnectionLost,
     DataError,
     LogHole,
     MysyncError,
@@ -48,6 +49,7 @@ class Worker:
         self._poller = poller
         self._tenure = Tenure()
         self._limit = BatchLimit(context.settings.apply.batch_rows)
+        self._lost = False
         self._session: Session | None = None
         self._stream: Stream | None = None
         self._log = get_logger("worker", partition=partition)
@@ -114,6 +116,7 @@ class Worker:
 
     def _retry(self, error: MysyncError) -> None:
         metrics.count(error)
+        self._lost = self._lost or isinstance(error, (ConnectionLost, TargetUnavailable))
         self._log.warning("claiming again", reason=str(error))
         self._tenure.back_off()
 
@@ -123,6 +126,9 @@ class Worker:
         settings = context.settings
         self._session = session = Session.open(settings.target, settings.apply)
         try:
+            if self._lost:
+                context.frontiers.forget()
+                self._lost = False
             claimed = claim(
                 session,
                 settings.pipeline,

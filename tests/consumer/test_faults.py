@@ -2,6 +2,7 @@
 
 import random
 import subprocess
+import time
 from pathlib import Path
 
 from fix_topics import MakeStage, Stage
@@ -196,3 +197,55 @@ def test_a_batch_that_takes_too_long_gets_smaller_until_the_row_is_found(
     assert '{\\"id\\": 5}' in said
     stage.wait_applied(60)
     stage.assert_items()
+
+
+def test_a_target_that_lost_confirmed_commits_is_asked_again_how_far_it_is(
+    make_stage: MakeStage, mysql_b: SqlServer
+) -> None:
+    with FaultProxy(mysql_b.host, mysql_b.port) as proxy:
+        stage = make_stage(
+            target={"port": proxy.port},
+            topics={"partitions": 2},
+            apply={"session_wait_timeout": 5},
+        ).begin()
+        consumer = stage.ready()
+        with stage.writer:
+            stage.load(1, 50)
+        stage.wait_applied()
+        kept = stage.checkpoint()
+        stage.sql("CREATE TABLE kept SELECT * FROM items")
+        with stage.writer:
+            stage.load(2, 50)
+            line = stage.writer.line()
+            stage.load(3, 50)
+        stage.wait_applied()
+
+        # As if it had crashed and lost its tail; partition 1 takes a while to be claimed again.
+        proxy.cut()
+        stage.sql(
+            "DELETE FROM items",
+            "INSERT INTO items SELECT * FROM kept",
+            *(
+                f"UPDATE mysync.checkpoint SET next_offset = {row['next_offset']},"
+                f" frontier = {row['frontier']}, last_seq = {row['last_seq']}"
+                f" WHERE pipeline = '{stage.name}' AND partition_id = {partition}"
+                for partition, row in kept.items()
+            ),
+        )
+        with mysql_b.connect() as locker, locker.cursor() as cursor:
+            locker.begin()
+            cursor.execute(
+                f"UPDATE mysync.checkpoint SET pos = pos + 1 WHERE pipeline = '{stage.name}'"
+                " AND partition_id = 1"
+            )
+            proxy.resume()
+            stage.wait(
+                lambda: stage.checkpoint()[0]["frontier"] >= line - 1, "partition 0 to be there"
+            )
+            deadline = time.monotonic() + 1
+            while time.monotonic() < deadline:
+                assert stage.checkpoint()[0]["last_seq"] < line
+            locker.rollback()
+        stage.wait_applied()
+        stage.assert_items()
+        assert consumer.running

@@ -42,6 +42,16 @@ def test_a_newer_claim_is_believed_even_if_it_stands_lower() -> None:
     assert frontiers.behind(8, "a") == [0]
 
 
+def test_what_was_forgotten_is_believed_again_even_if_it_is_lower() -> None:
+    frontiers = Frontiers(1)
+    frontiers.publish(0, at(10))
+    frontiers.forget()
+    assert frontiers.behind(1, "a") == [0]
+    frontiers.update({0: at(7)})
+    assert frontiers.behind(8, "a") == [0]
+    assert frontiers.behind(7, "a") == []
+
+
 def test_rows_of_no_partition_are_left_out() -> None:
     frontiers = Frontiers(1)
     frontiers.update({-1: at(5), 1: at(5), 0: at(5)})
