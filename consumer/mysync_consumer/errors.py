@@ -54,8 +54,14 @@ class GroupConflict(SetupError):
 class ApplyRefused(DataError):
     """The target refused rows. `code` is the server's error number, 0 when it gave none.
 
-    Raised after the rollback; who knows the events finds the one that is meant.
+    Raised after the rollback; who knows the events finds the one that is meant. Only without any
+    does it end the process.
     """
+
+    advice = (
+        "No row was in it: see that nothing on the target stands in the way of writing "
+        "mysync.checkpoint, then start again."
+    )
 
     def __init__(self, code: int, message: str, *, warnings: tuple[str, ...] = ()) -> None:
         text = f"the target refused it with error {code}: {message}"
