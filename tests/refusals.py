@@ -434,6 +434,12 @@ TABLE: tuple[Refusal, ...] = (
         ("a unique key too many", "TableDrift", DATA, ("unique key (name)", "on the target only")),
         ("the user may not write the table", "Drift", DATA, (".items", "INSERT, UPDATE")),
         ("a table that another pipeline writes", "TableOwned", SETUP, ("Two pipelines",)),
+        (
+            "two tables that become one",
+            "ConfigError",
+            SETUP,
+            (".more", "both be written", "rename"),
+        ),
         ("a checkpoint of another group", "GroupConflict", SETUP, ("target.name",)),
         ("tables of another version", "ForeignTables", SETUP, ("mysync.*", "version 99")),
         (
@@ -452,8 +458,8 @@ TABLE: tuple[Refusal, ...] = (
             ("isn't the partition's first", "rebuild"),
         ),
         ("deleted records", "RecordsDeleted", DATA, (".rows/0", "retention_ms")),
-        ("a record that can't be read", "CorruptEvent", DATA, ("can't be read", ".rows/0")),
-        ("a record without a value", "CorruptEvent", DATA, ("can't be read", ".rows/0")),
+        ("a record that can't be read", "CorruptEvent", DATA, ("can't be read", ".rows/0, offset")),
+        ("a record without a value", "CorruptEvent", DATA, ("can't be read", ".rows/0, offset")),
         ("a row that can't be read", "CorruptRecord", DATA, (".items", "Nothing of it")),
         ("a value that doesn't fit", "UnwritableValue", DATA, ("column small", "300")),
         ("a line of a later release", "UnsupportedRecord", DATA, ("'ddl'", "A release of mysync")),
