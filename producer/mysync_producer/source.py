@@ -159,15 +159,13 @@ def verify_source(source: Source, state: State, stop: Stop) -> DumpFrom:
     gtids = state.gtid_set() if source.uses_gtids() else None
     if gtids is not None and gtids.isempty() and source.flavor.is_mariadb:
         gtids = None
-    if same:
-        _verify_files(source, state)
-    elif gtids is None:
+    if not same and gtids is None:
         raise SourceDiverged(
             f"this is another server ({server.identity}) than the one that was read "
             f"({state.server.identity}), and without GTIDs its log can't be compared",
             where=source.address,
         )
-    elif state.rows_done:
+    if not same and state.rows_done:
         raise SourceDiverged(
             f"transaction {state.open_gtid} was half replicated from {state.server.identity}; only "
             "that server is sure to have its rows in the same order",
@@ -175,6 +173,9 @@ def verify_source(source: Source, state: State, stop: Stop) -> DumpFrom:
             mend="Point `source` at that server until the transaction is through.",
         )
     _verify_gtids(source, gtids, stop)
+    if same:
+        # Last: to a reset log, the file that was read looks purged.
+        _verify_files(source, state)
     return DumpFrom(state.position, gtids)
 
 
