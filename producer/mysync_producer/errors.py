@@ -1,7 +1,7 @@
 """What the producer adds to the runtime's errors.
 
     MysyncError
-    ├── LeadershipLost          another producer is the active one now: wait in line again
+    ├── LeadershipLost          another producer may be the active one: ask the election again
     ├── TransientError
     │   └── RowsTakenBack       the source took back rows that are in the open Kafka transaction
     └── DataError
@@ -18,7 +18,7 @@ __all__ = ["LeadershipLost", "RowsTakenBack", "UnknownTable"]
 class LeadershipLost(MysyncError):
     """Not retriable: what was tried must not be tried again before the next election."""
 
-    advice = "This process waits as a standby."
+    advice = "Only the elected producer goes on; the others wait as standbys."
 
 
 class RowsTakenBack(TransientError):

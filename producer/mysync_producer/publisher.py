@@ -18,6 +18,7 @@ from confluent_kafka import (
 )
 
 from mysync_producer import points
+from mysync_producer.errors import LeadershipLost
 from mysync_producer.state import State
 from mysync_runtime import kafka
 from mysync_runtime.crash import crash_point
@@ -69,7 +70,7 @@ class Publisher:
         )
 
     def take_over(self) -> None:
-        """Ends a predecessor's transaction and fences it. Raises Fenced, TransientError."""
+        """Ends a predecessor's transaction and fences it. Raises LeadershipLost, TransientError."""
         self._patiently(self._producer.init_transactions, "begin to produce")
 
     @property
@@ -121,7 +122,7 @@ class Publisher:
         """Commits what was sent, with `state` and its position as the offset.
 
         Raises TransactionAborted when the transaction must be given up (nothing of it will be
-        seen), Fenced when another producer took over.
+        seen), LeadershipLost when Kafka fenced this producer.
         """
         crash_point(points.BEFORE_KAFKA_COMMIT)
         self._begin()
@@ -220,16 +221,20 @@ class Publisher:
             raise Stopped("Kafka didn't answer in the time that a stop may take")
 
     def _error(self, error: KafkaException, doing: str) -> MysyncError:
-        """Whatever isn't fencing or a refusal ends this producer: the start path begins anew."""
+        """Whatever isn't fencing or a refusal ends this producer: the start path begins anew.
+
+        Fencing alone doesn't say that another producer took over: the broker fences as well when it
+        aborts a transaction that was open for too long. Only the election ends a leader.
+        """
         inner = kafka.kafka_error(error)
         if inner.code() == KafkaError._FATAL:
             error = self._fatal() or error
             inner = kafka.kafka_error(error)
         found = kafka.error_of(error, doing, self._rows_topic)
-        if isinstance(found, Fenced) or found.exit_code == 3:
+        if isinstance(found, Fenced) or inner.code() == KafkaError.INVALID_PRODUCER_EPOCH:
+            return LeadershipLost(f"Kafka fenced this producer ({found.what})", where=found.where)
+        if found.exit_code == 3:
             return found
-        if inner.code() == KafkaError.INVALID_PRODUCER_EPOCH:
-            return Fenced(f"another producer of this pipeline took over ({found.what})")
         return TransactionAborted(found.what, where=found.where)
 
     def _fatal(self) -> KafkaException | None:

@@ -1,7 +1,7 @@
 """The active producer takes what is queued on the source's log, publishes it, and never waits.
 
 Topics are there → elected → the start path → stream. An aborted Kafka transaction, lost leadership,
-and rows that the source took back begin anew at the election; a connection that broke between two
+Kafka's fencing, and rows that the source took back begin anew at the election; a connection that broke between two
 source transactions only opens the dump again.
 """
 

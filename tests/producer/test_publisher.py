@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from mysync_producer.errors import LeadershipLost
 from mysync_producer.publisher import Publisher
 from mysync_producer.state import Server, State
 from mysync_runtime.errors import MysyncError, TransactionAborted
@@ -65,3 +66,13 @@ def test_an_error_that_polling_says_after_the_commit_leaves_nothing_open() -> No
     broken = publisher(poll=raising(KafkaError._TIMED_OUT, fatal=True))
     failure_of(lambda: broken.commit(STATE))
     assert not broken.open
+
+
+@pytest.mark.parametrize(
+    "code",
+    [KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH],
+)
+def test_being_fenced_by_kafka_asks_the_election_again(code: int) -> None:
+    """The broker's own abort of a transaction that was open too long arrives in the same way."""
+    broken = publisher(commit_transaction=raising(code, fatal=True))
+    assert type(failure_of(lambda: broken.commit(STATE))) is LeadershipLost
