@@ -227,8 +227,8 @@ class Publisher:
         aborts a transaction that was open for too long. Only the election ends a leader.
         """
         inner = kafka.kafka_error(error)
-        if inner.code() == KafkaError._FATAL:
-            error = self._fatal() or error
+        if inner.code() in (KafkaError._FATAL, KafkaError._STATE):
+            error = self._cause() or error
             inner = kafka.kafka_error(error)
         found = kafka.error_of(error, doing, self._rows_topic)
         if isinstance(found, Fenced) or inner.code() == KafkaError.INVALID_PRODUCER_EPOCH:
@@ -237,10 +237,21 @@ class Publisher:
             return found
         return TransactionAborted(found.what, where=found.where)
 
-    def _fatal(self) -> KafkaException | None:
-        """What made every call fail: producing itself doesn't say, ending the transaction does."""
-        try:
-            self._producer.abort_transaction(_CALL_SECONDS)
-        except KafkaException as error:
-            return error
+    def _cause(self) -> KafkaException | None:
+        """What made every call fail. Producing doesn't say it; sending the position does when an
+        earlier message was refused (it changes nothing any more), aborting does when the error is
+        fatal."""
+        position = TopicPartition(self._control_topic, 0, 0)
+        calls: tuple[Callable[[], object], ...] = (
+            lambda: self._producer.send_offsets_to_transaction(
+                [position], self._group.consumer_group_metadata(), _CALL_SECONDS
+            ),
+            lambda: self._producer.abort_transaction(_CALL_SECONDS),
+        )
+        for call in calls:
+            try:
+                call()
+            except KafkaException as error:
+                if kafka.kafka_error(error).code() not in (KafkaError._FATAL, KafkaError._STATE):
+                    return error
         return None

@@ -1,8 +1,8 @@
 """The active producer takes what is queued on the source's log, publishes it, and never waits.
 
 Topics are there → elected → the start path → stream. An aborted Kafka transaction, lost leadership,
-Kafka's fencing, and rows that the source took back begin anew at the election; a connection that broke between two
-source transactions only opens the dump again.
+Kafka's fencing, and rows that the source took back begin anew at the election; a connection that
+broke between two source transactions only opens the dump again.
 """
 
 import time
@@ -110,6 +110,12 @@ class Producer:
             started = start(
                 self.settings, filters, topics, source, self.stop, self._alive, self._confirm
             )
+        try:
+            # Not before: of a topic that was made again, that has to be said first.
+            kafka.check_configs(self._admin, kafka.topic_specs(self.settings))
+        except BaseException:
+            started.publisher.close()
+            raise
         return Session(
             self.settings,
             filters,

@@ -1,16 +1,28 @@
 """What becomes of Kafka's errors, wherever librdkafka says them."""
 
-from collections.abc import Callable
+import random
+import uuid
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 
+from mysync_lab.kafka import KafkaServer
 from mysync_producer.errors import LeadershipLost
 from mysync_producer.publisher import Publisher
 from mysync_producer.state import Server, State
-from mysync_runtime.errors import MysyncError, TransactionAborted
+from mysync_producer.topics import prepare_topics
+from mysync_runtime import kafka as rk
+from mysync_runtime.errors import ConfigError, MysyncError, TransactionAborted
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.settings import Settings
 
@@ -76,3 +88,57 @@ def test_being_fenced_by_kafka_asks_the_election_again(code: int) -> None:
     """The broker's own abort of a transaction that was open too long arrives in the same way."""
     broken = publisher(commit_transaction=raising(code, fatal=True))
     assert type(failure_of(lambda: broken.commit(STATE))) is LeadershipLost
+
+
+# -- a topic that doesn't take what is sent
+
+
+@pytest.fixture
+def small(kafka: KafkaServer) -> Iterator[tuple[Settings, AdminClient]]:
+    """A pipeline's topics, and somebody made the rows topic's messages small."""
+    settings = Settings.model_validate(
+        {
+            "pipeline": f"small_{uuid.uuid4().hex[:8]}",
+            "kafka": {"bootstrap_servers": [kafka.bootstrap]},
+            "topics": {"partitions": 1},
+        }
+    )
+    admin = rk.connect_at_start(settings.kafka, Stop())
+    prepare_topics(admin, settings, Stop())
+    entry = ConfigEntry("max.message.bytes", "1000", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, settings.rows_topic)
+    resource.add_incremental_config(entry)
+    for future in admin.incremental_alter_configs([resource]).values():
+        future.result()
+    yield settings, admin
+    for future in admin.delete_topics([spec.name for spec in rk.topic_specs(settings)]).values():
+        future.exception()
+
+
+def test_a_topic_with_too_small_messages_is_refused_with_what_mends_it(
+    small: tuple[Settings, AdminClient],
+) -> None:
+    settings, admin = small
+    with pytest.raises(ConfigError, match=r"--add-config max\.message\.bytes=1065536"):
+        rk.check_configs(admin, rk.topic_specs(settings))
+
+
+@pytest.mark.parametrize("then", ["commit", "send"])
+def test_a_message_that_kafka_refuses_for_its_size_ends_the_producer(
+    small: tuple[Settings, AdminClient], then: str
+) -> None:
+    """Not a transient error: it would be refused each time."""
+    settings, _ = small
+    mine = Publisher(settings, [-1], Stop())
+
+    def publish() -> None:
+        mine.take_over()
+        for _ in range(1 if then == "commit" else 1000):
+            mine.send([[(None, random.randbytes(5000)), (None, b"last")]], 1 << 30)
+            mine._producer.flush(1 if then == "send" else 0)
+        mine.commit(STATE)
+
+    refused = failure_of(publish)
+    mine.close()
+    assert type(refused) is ConfigError
+    assert "MSG_SIZE_TOO_LARGE" in str(refused)

@@ -159,7 +159,14 @@ def test_secrets_and_tls_take_librdkafkas_names() -> None:
         (KafkaError(KafkaError._TRANSPORT), ConnectionLost),
         (KafkaError(KafkaError.REBALANCE_IN_PROGRESS), TransientError),
         (KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART), TransientError),
-        (KafkaError(KafkaError.MSG_SIZE_TOO_LARGE), MysyncError),
+        (KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, txn_requires_abort=True), ConfigError),
+        (KafkaError(KafkaError.INVALID_RECORD, txn_requires_abort=True), ConfigError),
+        (KafkaError(KafkaError.POLICY_VIOLATION, txn_requires_abort=True), ConfigError),
+        (
+            KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED, txn_requires_abort=True),
+            CredentialsError,
+        ),
+        (KafkaError(KafkaError.UNKNOWN), MysyncError),
         (KafkaError(KafkaError._TIMED_OUT, fatal=True), MysyncError),
     ],
 )

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from mysync_runtime.backoff import START_PATIENCE, reach
@@ -17,7 +19,10 @@ from mysync_runtime.errors import ConfigError, PartitionCountChanged, TransientE
 from mysync_runtime.kafka.errors import REFUSED, error_of, kafka_error
 from mysync_runtime.kafka.properties import BATCH_OVERHEAD, admin_properties
 from mysync_runtime.lifecycle import Stop
+from mysync_runtime.log import get_logger
 from mysync_runtime.settings import MIB, KafkaSettings, Settings
+
+log = get_logger("kafka")
 
 REQUEST_TIMEOUT = 10.0
 """Seconds for one administrative request."""
@@ -156,6 +161,43 @@ def check_partitions(info: TopicInfo, expected: int) -> None:
     if info.partitions != expected:
         raise PartitionCountChanged(
             f"topic {info.name} has {info.partitions} partitions instead of {expected}"
+        )
+
+
+def check_configs(admin: AdminClient, specs: Iterable[TopicSpec]) -> None:
+    """Raises ConfigError for existing topics that can't carry the pipeline: too small messages,
+    another clean-up, or the source's times. Who may not ask is warned."""
+    wanted = {spec.name: spec.config for spec in specs}
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in wanted]
+    wrong = []
+    for resource, future in admin.describe_configs(
+        resources, request_timeout=REQUEST_TIMEOUT
+    ).items():
+        try:
+            found = {name: entry.value for name, entry in future.result().items()}
+        except KafkaException as error:
+            if kafka_error(error).code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                log.warning("may not read a topic's configuration", topic=resource.name)
+                continue
+            raise error_of(error, f"read the configuration of topic {resource.name}") from error
+        config = wanted[resource.name]
+        changes = [
+            f"{name}={config[name]}"
+            for name in ("cleanup.policy", "message.timestamp.type")
+            if found.get(name) != config[name]
+        ]
+        if int(found.get("max.message.bytes") or 0) < int(config["max.message.bytes"]):
+            changes.append(f"max.message.bytes={config['max.message.bytes']}")
+        wrong += [
+            f"topic {resource.name} has {change.partition('=')[0]} "
+            f"{found.get(change.partition('=')[0])}: kafka-configs.sh --alter --entity-type topics "
+            f"--entity-name {resource.name} --add-config {change}"
+            for change in changes
+        ]
+    if wrong:
+        raise ConfigError(
+            f"topics aren't as the pipeline needs them: {'; '.join(wrong)}",
+            mend="Alter them so, then start again.",
         )
 
 

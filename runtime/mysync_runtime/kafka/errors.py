@@ -33,6 +33,8 @@ _MISCONFIGURED = frozenset(
         KafkaError.INVALID_REPLICATION_FACTOR,
         KafkaError.INVALID_PARTITIONS,
         KafkaError.POLICY_VIOLATION,
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.INVALID_RECORD,
         KafkaError.INVALID_SESSION_TIMEOUT,
         KafkaError.INVALID_TRANSACTION_TIMEOUT,
         KafkaError.TOPIC_EXCEPTION,
@@ -108,21 +110,22 @@ def kafka_error(error: KafkaException | KafkaError) -> KafkaError:
 def error_of(error: KafkaException | KafkaError, doing: str, where: str = "") -> MysyncError:
     """The MysyncError that an error of Kafka means. `doing` completes "can't …".
 
-    A producer's error that requires an abort is TransactionAborted whatever caused it, except
-    fencing. Unknown topics count as passing: who may conclude that a topic is gone compares ids.
+    A producer's error that requires an abort is TransactionAborted, except fencing and what Kafka
+    would refuse each time. Unknown topics count as passing: who may conclude that a topic is gone
+    compares ids.
     """
     kafka = kafka_error(error)
     code = kafka.code()
     text = f"can't {doing}: Kafka says {kafka.name()}: {kafka.str()}"
     if code in _FENCED:
         return Fenced(f"another process took over this pipeline ({text})", where=where)
-    if kafka.txn_requires_abort():
-        return TransactionAborted(text, where=where)
     kind: type[MysyncError] = MysyncError
     if code in REFUSED:
         kind = CredentialsError
     elif code in _MISCONFIGURED:
         kind = ConfigError
+    elif kafka.txn_requires_abort():
+        kind = TransactionAborted
     elif code in _DELETED:
         kind = RecordsDeleted
     elif code in _DISCONNECTED:
