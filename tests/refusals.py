@@ -463,7 +463,12 @@ TABLE: tuple[Refusal, ...] = (
         ("a row that can't be read", "CorruptRecord", DATA, (".items", "Nothing of it")),
         ("a value that doesn't fit", "UnwritableValue", DATA, ("column small", "300")),
         ("a line of a later release", "UnsupportedRecord", DATA, ("'ddl'", "A release of mysync")),
-        ("a row greater than a packet", "TooLarge", DATA, ("SET GLOBAL max_allowed_packet",)),
+        (
+            "a row greater than a packet",
+            "TooLarge",
+            DATA,
+            ('.items {"id": 1}', "partition 0 offset", "SET GLOBAL max_allowed_packet"),
+        ),
         ("a format of a later release", "PipelineMismatch", DATA, ("their format is 99",)),
         ("another process found a divergence", "StoppedByInstruction", DATA, ("another worker",)),
         ("a topic with another partition", "PartitionCountChanged", DATA, ("partitions",)),

@@ -8,7 +8,6 @@ from fix_own_servers import run_sql
 from fix_topics import MakeStage, Stage
 from mysync_lab.sql import SqlServer
 
-DATA_ERROR = 4
 MIB = 1 << 20
 
 pytestmark = pytest.mark.xdist_group("own servers")
@@ -44,16 +43,3 @@ def test_a_row_that_fits_alone_is_applied_whatever_its_neighbours(stage: Stage) 
         (3, 100),
         (4, 11 * MIB),
     ]
-
-
-def test_a_row_that_does_not_fit_is_named_with_its_place(stage: Stage) -> None:
-    with stage.writer:
-        put(stage, 1, 100)
-        put(stage, 2, 13 * MIB)
-    consumer = stage.consumer()
-    assert consumer.wait_exit(60) == DATA_ERROR
-    said = consumer.log_tail(1)
-    assert "TooLarge" in said
-    assert f'{stage.items} {{"id": 2}}' in said
-    assert "partition 0 offset" in said
-    assert "SET GLOBAL max_allowed_packet" in said
