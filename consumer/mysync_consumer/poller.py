@@ -75,9 +75,10 @@ class Poller:
         self._queue_bytes = settings.apply.queue_bytes
         self._assigned = assigned
         self._offsets = Offsets()
-        self._consumer = Consumer(
+        self._consumer = kafka.new_client(
+            Consumer,
             kafka.consumer_properties(settings, group_id=settings.consumer_group)
-            | {"on_commit": self._offsets.answered, "enable.partition.eof": True}
+            | {"on_commit": self._offsets.answered, "enable.partition.eof": True},
         )
         self._flows: dict[int, Flow] = {}
         self._lock = threading.Lock()

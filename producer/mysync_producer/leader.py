@@ -35,13 +35,14 @@ class Leader:
         self._confirmed = False
         self._question = 0  # committed as the offset: tells an answer from one that came late
         self._checked = 0.0
-        self._consumer = Consumer(
+        self._consumer = kafka.new_client(
+            Consumer,
             kafka.consumer_properties(
                 settings,
                 group_id=settings.leader_group,
                 session_timeout_ms=settings.publish.leader_session_timeout_ms,
             )
-            | {"max.poll.interval.ms": _MAX_POLL_INTERVAL_MS, "on_commit": self._on_commit}
+            | {"max.poll.interval.ms": _MAX_POLL_INTERVAL_MS, "on_commit": self._on_commit},
         )
         self._consumer.subscribe(
             [self._topic],

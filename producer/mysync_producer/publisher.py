@@ -63,10 +63,10 @@ class Publisher:
         self._began = 0.0
         self._bytes = 0
         self._unpolled = 0
-        self._producer = Producer(kafka.producer_properties(settings))
+        self._producer = kafka.new_client(Producer, kafka.producer_properties(settings))
         # Only for its metadata: the group never has members.
-        self._group = Consumer(
-            kafka.consumer_properties(settings, group_id=settings.position_group)
+        self._group = kafka.new_client(
+            Consumer, kafka.consumer_properties(settings, group_id=settings.position_group)
         )
 
     def take_over(self) -> None:

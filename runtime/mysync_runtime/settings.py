@@ -113,25 +113,65 @@ class KafkaSettings(Section):
     ssl_verify: bool = True
     properties: dict[str, str | int | float | bool] = Field(
         default={},
-        description="more librdkafka properties; those that exactly-once rests on are refused",
+        description="more librdkafka properties; those that mysync sets itself are refused",
     )
 
+    # What the clients' properties set, by every name that librdkafka has for it; and what would
+    # break them.
     PROTECTED: ClassVar[frozenset[str]] = frozenset(
         {
             "acks",
+            "allow.auto.create.topics",
+            "auto.commit.enable",
             "auto.offset.reset",
             "bootstrap.servers",
+            "compression.codec",
             "compression.type",
+            "delivery.timeout.ms",
             "enable.auto.commit",
             "enable.auto.offset.store",
             "enable.idempotence",
+            "enable.partition.eof",
+            "enable.ssl.certificate.verification",
+            "fetch.error.backoff.ms",
+            "fetch.message.max.bytes",
+            "fetch.queue.backoff.ms",
             "group.id",
+            "group.instance.id",
+            "group.protocol",
+            "heartbeat.interval.ms",
             "isolation.level",
+            "linger.ms",
+            "log.connection.close",
+            "max.in.flight",
             "max.in.flight.requests.per.connection",
+            "max.partition.fetch.bytes",
+            "max.poll.interval.ms",
+            "message.max.bytes",
+            "message.send.max.retries",
+            "message.timeout.ms",
+            "metadata.broker.list",
             "partition.assignment.strategy",
+            "queue.buffering.max.kbytes",
+            "queue.buffering.max.messages",
+            "queue.buffering.max.ms",
+            "queued.max.messages.kbytes",
+            "reconnect.backoff.max.ms",
             "request.required.acks",
             "retries",
             "retry.backoff.ms",
+            "sasl.mechanism",
+            "sasl.mechanisms",
+            "sasl.password",
+            "sasl.username",
+            "security.protocol",
+            "session.timeout.ms",
+            "socket.keepalive.enable",
+            "ssl.ca.location",
+            "ssl.certificate.location",
+            "ssl.key.location",
+            "ssl.key.password",
+            "transaction.timeout.ms",
             "transactional.id",
         }
     )
@@ -139,7 +179,10 @@ class KafkaSettings(Section):
     @model_validator(mode="after")
     def _leave_the_protected_ones_alone(self) -> "KafkaSettings":
         if taken := sorted(self.PROTECTED & self.properties.keys()):
-            raise ValueError(f"properties: mysync sets {', '.join(taken)} itself")
+            raise ValueError(
+                f"properties: mysync sets {', '.join(taken)} itself, by settings of its own or as "
+                "exactly-once needs it"
+            )
         return self
 
 

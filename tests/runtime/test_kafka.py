@@ -28,7 +28,7 @@ from mysync_runtime.errors import (
     Unreachable,
 )
 from mysync_runtime.lifecycle import Stop, Stopped
-from mysync_runtime.settings import Settings
+from mysync_runtime.settings import KafkaSettings, Settings
 
 
 @pytest.fixture
@@ -141,6 +141,33 @@ def test_secrets_and_tls_take_librdkafkas_names() -> None:
         "socket.timeout.ms": 1000,
     }
     assert expected.items() <= properties.items()
+
+
+def test_every_property_that_is_set_here_is_refused_in_the_settings() -> None:
+    """Else the user's would be overridden in silence."""
+    settings = Settings.model_validate(
+        {
+            "pipeline": "x",
+            "kafka": {
+                "security_protocol": "sasl_ssl",
+                "sasl_mechanism": "PLAIN",
+                "sasl_username": "u",
+                "sasl_password": "p",
+                "ssl_ca": "ca",
+                "ssl_cert": "cert",
+                "ssl_key": "key",
+                "ssl_key_password": "kp",
+            },
+        }
+    )
+    ours = rk.producer_properties(settings) | rk.consumer_properties(settings, group_id="x")
+    assert set(ours) - KafkaSettings.PROTECTED == {"logger"}
+
+
+@pytest.mark.parametrize("kind", [Producer, Consumer])
+def test_a_client_that_librdkafka_refuses_is_a_wrong_setting(kind: type) -> None:
+    with pytest.raises(ConfigError, match="`kafka` settings"):
+        rk.new_client(kind, {"group.id": "x", "delivery.timeout.ms": "soon"})
 
 
 # -- errors

@@ -180,7 +180,20 @@ def test_a_wrong_setting_is_named_and_explained(file: Path, text: str, words: li
 
 @pytest.mark.parametrize(
     "name",
-    ["acks", "enable.idempotence", "transactional.id", "isolation.level", "auto.offset.reset"],
+    [
+        "acks",
+        "enable.idempotence",
+        "transactional.id",
+        "isolation.level",
+        "auto.offset.reset",
+        "max.in.flight",
+        "message.send.max.retries",
+        "message.timeout.ms",
+        "delivery.timeout.ms",
+        "group.protocol",
+        "group.instance.id",
+        "queue.buffering.max.ms",
+    ],
 )
 def test_properties_that_exactly_once_rests_on_are_refused(file: Path, name: str) -> None:
     text = FULL.replace("kafka:\n", f"kafka:\n  properties: {{{name}: x}}\n")

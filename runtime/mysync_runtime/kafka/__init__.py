@@ -18,6 +18,7 @@ from mysync_runtime.kafka.properties import (
     admin_properties,
     client_properties,
     consumer_properties,
+    new_client,
     producer_properties,
 )
 from mysync_runtime.kafka.reading import read_to_end, reader, watermarks
@@ -38,6 +39,7 @@ __all__ = [
     "ensure_topics",
     "error_of",
     "kafka_error",
+    "new_client",
     "producer_properties",
     "read_to_end",
     "reader",

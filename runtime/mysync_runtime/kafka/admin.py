@@ -17,7 +17,7 @@ from confluent_kafka.cimpl import NewTopic
 from mysync_runtime.backoff import START_PATIENCE, reach
 from mysync_runtime.errors import ConfigError, PartitionCountChanged, TransientError
 from mysync_runtime.kafka.errors import REFUSED, error_of, kafka_error
-from mysync_runtime.kafka.properties import BATCH_OVERHEAD, admin_properties
+from mysync_runtime.kafka.properties import BATCH_OVERHEAD, admin_properties, new_client
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.log import get_logger
 from mysync_runtime.settings import MIB, KafkaSettings, Settings
@@ -43,12 +43,7 @@ def connect_at_start(
             heard[error.code() in REFUSED] = error
 
     servers = ",".join(kafka.bootstrap_servers)
-    try:
-        admin = AdminClient(admin_properties(kafka) | {"error_cb": on_error})
-    except KafkaException as error:
-        raise ConfigError(
-            f"librdkafka refuses the `kafka` settings: {kafka_error(error).str()}"
-        ) from error
+    admin = new_client(AdminClient, admin_properties(kafka) | {"error_cb": on_error})
 
     def ask() -> None:
         try:

@@ -1,14 +1,20 @@
 """Client properties from the settings.
 
-Everything exactly-once rests on is set here and refused in `kafka.properties`.
+Everything that is set here is refused in `kafka.properties`.
 """
 
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from confluent_kafka import KafkaException
+
+from mysync_runtime.errors import ConfigError
+from mysync_runtime.kafka.errors import kafka_error
 from mysync_runtime.log import RepeatFilter
 from mysync_runtime.settings import KIB, MIB, KafkaSettings, Settings
 
+T = TypeVar("T")
 Properties = dict[str, Any]
 
 BATCH_OVERHEAD = 64 * KIB
@@ -39,7 +45,7 @@ def client_properties(kafka: KafkaSettings) -> Properties:
     }
     if kafka.security_protocol.endswith("ssl"):
         properties["enable.ssl.certificate.verification"] = kafka.ssl_verify
-        if not kafka.ssl_verify:
+        if not kafka.ssl_verify:  # the user's own otherwise
             properties["ssl.endpoint.identification.algorithm"] = "none"
     optional = {
         "sasl.mechanism": kafka.sasl_mechanism,
@@ -107,3 +113,13 @@ def consumer_properties(
 
 def admin_properties(kafka: KafkaSettings) -> Properties:
     return client_properties(kafka)
+
+
+def new_client(kind: Callable[[Properties], T], properties: Properties) -> T:
+    """A client with these properties. Raises ConfigError for what librdkafka won't have."""
+    try:
+        return kind(properties)
+    except KafkaException as error:
+        raise ConfigError(
+            f"librdkafka refuses the `kafka` settings: {kafka_error(error).str()}"
+        ) from error

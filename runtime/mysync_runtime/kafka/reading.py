@@ -18,7 +18,7 @@ from mysync_runtime.backoff import START_PATIENCE
 from mysync_runtime.errors import TransientError
 from mysync_runtime.kafka.admin import REQUEST_TIMEOUT
 from mysync_runtime.kafka.errors import error_of
-from mysync_runtime.kafka.properties import consumer_properties
+from mysync_runtime.kafka.properties import consumer_properties, new_client
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.settings import Settings
 
@@ -36,11 +36,12 @@ def watermarks(
 
 def reader(settings: Settings, **properties: Any) -> Consumer:
     """A consumer outside any group: to `assign`, never to subscribe or commit."""
-    return Consumer(
+    return new_client(
+        Consumer,
         consumer_properties(settings, group_id=f"mysync-reader-{settings.pipeline}")
         # The end is announced only after an empty fetch, which waits this long.
         | {"enable.partition.eof": True, "fetch.wait.max.ms": 10}
-        | properties
+        | properties,
     )
 
 
