@@ -7,6 +7,7 @@ import hashlib
 from typing import Any
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.common._httpx_compat import httpx  # whichever it uses
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from mysync_runtime.errors import ConnectionLost, CredentialsError, MysyncError
@@ -46,7 +47,7 @@ class RegistryIds:
                 )
             except SchemaRegistryError as error:
                 raise self._refused(error, subject) from error
-            except OSError as error:
+            except (httpx.HTTPError, OSError) as error:
                 raise ConnectionLost(
                     f"the schema registry doesn't answer: {error}", where=str(self._url)
                 ) from error

@@ -170,6 +170,12 @@ def _verify_pipeline(
             f"{mode!r}",
             mend="Set `schema_registry.url` as it was; a pipeline can't switch.",
         )
+    if settings.schema_registry.url != info.registry_url:
+        raise ConfigError(
+            f"the pipeline began with the schema registry {info.registry_url}, the settings say "
+            f"{settings.schema_registry.url}: its ids would mean other schemas",
+            mend="Set `schema_registry.url` as it was; a pipeline can't switch.",
+        )
     if filters.hash != state.filter_hash:
         raise FilterChanged(
             f"the filters changed since the pipeline began (hash {state.filter_hash}, now "
