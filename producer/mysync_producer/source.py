@@ -179,12 +179,13 @@ def verify_source(source: Source, state: State, stop: Stop) -> DumpFrom:
     return DumpFrom(state.position, gtids)
 
 
-def _verify_files(source: Source, state: State) -> None:
+def _verify_files(source: Source, state: State, *, by_gtids: bool) -> None:
+    """`by_gtids`: the purged set says whether an absent file held anything that is still needed."""
     files = source.files()
     if files is None:
         return
     size = files.get(state.file)
-    if size is None and not (state.pos == FIRST and _before(state.file) in files):
+    if size is None and not by_gtids and not (state.pos == FIRST and _before(state.file) in files):
         raise PositionLost(
             f"the source purged {state.file}; its oldest log is {min(files, default='none')}",
             where=str(state.position),
