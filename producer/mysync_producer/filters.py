@@ -10,7 +10,7 @@ with every include pattern's case ignored: a source that folds names logs `TRUNC
 as it came. Too many matches only stop the producer.
 
 The shadow tables of online schema change tools (gh-ost's `_t_gho`, pt-online-schema-change's
-`_t_new`) belong to their table `t`: they are replicated when `t` is.
+`_t_new`) belong to their table `t`: they are replicated when `t` is, unless excluded themselves.
 """
 
 import hashlib
@@ -72,14 +72,14 @@ class Filters:
         return any(db.fullmatch(database) for db, _ in self._in_any_case)
 
     def _takes(self, include: "Sequence[_Pattern]", database: str, table: str) -> bool:
-        if database.lower() in NEVER_REPLICATED:
+        if database.lower() in NEVER_REPLICATED or _any(self._exclude, database, table):
             return False
-        if self._matches(include, database, table):
+        if _any(include, database, table):
             return True
         shadow = _SHADOW.fullmatch(table)
-        return shadow is not None and self._matches(include, database, shadow["table"])
-
-    def _matches(self, include: "Sequence[_Pattern]", database: str, table: str) -> bool:
+        if shadow is None:
+            return False
+        table = shadow["table"]
         return _any(include, database, table) and not _any(self._exclude, database, table)
 
 

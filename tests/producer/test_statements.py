@@ -45,3 +45,10 @@ def test_patterns_of_a_source_that_folds_names_match_in_any_case() -> None:
     assert filters.folded(True).includes("app", "users")
     assert not filters.folded(True).includes("app", "log")
     assert filters.folded(True).hash == filters.hash
+
+
+def test_an_excluded_shadow_table_is_not_replicated_with_its_table() -> None:
+    filters = Filters(["app.*"], ["app._users_old"])
+    assert filters.includes("app", "_users_new")
+    assert not filters.includes("app", "_users_old")
+    assert not Filters(["app.users"], ["app._users_old"]).includes("app", "_users_old")
