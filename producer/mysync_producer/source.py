@@ -175,7 +175,7 @@ def verify_source(source: Source, state: State, stop: Stop) -> DumpFrom:
     _verify_gtids(source, gtids, stop)
     if same:
         # Last: to a reset log, the file that was read looks purged.
-        _verify_files(source, state)
+        _verify_files(source, state, by_gtids=isinstance(gtids, GtidSet))
     return DumpFrom(state.position, gtids)
 
 
