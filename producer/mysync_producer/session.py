@@ -173,6 +173,7 @@ class Session:
         self.commits += 1
         transaction.committed()
         self.state = state
+        self.taken_back.forget(state.position)
         metrics.COMMITS.inc()
         metrics.COMMIT_SECONDS.observe(time.monotonic() - began)
         metrics.SEQ.set(state.seq)

@@ -20,6 +20,9 @@ from mysync_schemas.table import TableId, TableSchema
 
 __all__ = ["PlanSettings", "Table", "Tables"]
 
+# Whoever makes and drops tables all day that aren't replicated must not fill the memory with them.
+_LEFT_OUT_MOST = 10_000
+
 
 @dataclass(frozen=True)
 class PlanSettings:
@@ -53,7 +56,8 @@ class Tables:
         self._settings = settings
         self.schemas: dict[TableId, TableSchema] = {}
         self.folds: dict[str, FoldTable] = {}
-        self._known: dict[bytes, Table | None] = {}
+        self._known: dict[bytes, Table] = {}
+        self._left_out: set[bytes] = set()  # heads of tables that aren't replicated
 
     def learn(
         self, schemas: Iterable[TableSchema], folds: Mapping[str, FoldTable] | None = None
@@ -73,12 +77,18 @@ class Tables:
         try:
             return self._known[head]
         except KeyError:
-            try:
-                table = self._known[head] = self._plan(body, where)
-            except (CorruptTableMap, SchemaMismatch) as error:
-                error.where = where
-                raise
-            return table
+            if head in self._left_out:
+                return None
+        try:
+            table = self._plan(body, where)
+        except (CorruptTableMap, SchemaMismatch) as error:
+            error.where = where
+            raise
+        if table is not None:
+            self._known[head] = table
+        elif len(self._left_out) < _LEFT_OUT_MOST:
+            self._left_out.add(head)
+        return table
 
     def _plan(self, body: bytes, where: str) -> Table | None:
         db, name = _names(body)

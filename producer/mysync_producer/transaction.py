@@ -37,6 +37,19 @@ class TakenBack:
     def add(self, file: str, after: int, upto: int) -> None:
         self._ranges.append((file, after, upto))
 
+    def forget(self, committed: BinlogPosition) -> None:
+        """Drops what stands before a committed boundary: it is never read again."""
+
+        def passed(file: str, upto: int) -> bool:
+            place = BinlogPosition(file, 4)
+            if place.base != committed.base:
+                return False
+            return place.number < committed.number or (
+                place.number == committed.number and upto <= committed.pos
+            )
+
+        self._ranges = [r for r in self._ranges if not passed(r[0], r[2])]
+
     def holds(self, file: str, end: int) -> bool:
         """Whether the event that ends there was taken back."""
         return any(f == file and after < end <= upto for f, after, upto in self._ranges)

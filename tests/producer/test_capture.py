@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from mysync_producer import capture as module
+from mysync_producer import tables as tables_module
 from mysync_producer.capture import Capture
 from mysync_producer.events import Event, EventType, GtidEvent
 from mysync_producer.filters import Filters
 from mysync_producer.rowcodec import Sequencer
 from mysync_producer.rowerrors import CorruptRow
+from mysync_producer.tables import PlanSettings, Tables
 from mysync_producer.transaction import SourceTransaction, TakenBack
 from mysync_schemas.position import BinlogPosition
 
@@ -42,3 +44,24 @@ def test_a_bad_row_after_a_good_one_leaves_neither_a_record_nor_its_number(
     assert capture.batch == [[], []]
     assert (sequencer.seq, sequencer.prev) == (7, [6, 7])
     assert not transaction.sent
+
+
+def test_tables_that_are_not_replicated_do_not_fill_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tables_module, "_LEFT_OUT_MOST", 10)
+    tables = Tables(Filters(["app.*"]), PlanSettings("p", "1", "mysql", 1, 1000, 7))
+    for number in range(100):
+        name = b"t%d" % number
+        body = bytes(8) + b"\x05other\x00" + bytes([len(name)]) + name + b"\x00rest"
+        assert tables.table_of(body, "log:4") is None
+    assert len(tables._known) + len(tables._left_out) <= 10
+
+
+def test_places_that_were_taken_back_are_forgotten_once_they_are_passed() -> None:
+    taken_back = TakenBack()
+    taken_back.add("log.000001", 100, 1 << 62)
+    taken_back.add("log.000002", 200, 300)
+    taken_back.add("log.000002", 400, 500)
+    taken_back.forget(BinlogPosition("log.000002", 300))
+    assert list(taken_back) == [("log.000002", 400, 500)]
