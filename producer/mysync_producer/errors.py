@@ -22,9 +22,9 @@ class LeadershipLost(MysyncError):
 
 
 class RowsTakenBack(TransientError):
-    """Read again from the last commit and leave the rows between `first` and `last` out."""
+    """The rows' place is remembered in `TakenBack` when this is raised."""
 
-    advice = "The stream is read again from the last commit without them."
+    advice = "The log is read again from the last commit, and those rows are left out."
 
 
 class UnknownTable(DataError):

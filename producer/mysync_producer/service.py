@@ -26,12 +26,13 @@ from mysync_producer.transaction import TakenBack
 from mysync_runtime import kafka
 from mysync_runtime.backoff import reach, retry_forever
 from mysync_runtime.crash import crash_point
-from mysync_runtime.errors import ConnectionLost, DataError, TransientError
+from mysync_runtime.errors import ConnectionLost, CorruptEvent, DataError, TransientError
 from mysync_runtime.http import Readiness, Ticker
 from mysync_runtime.lifecycle import Stop, Stopped
 from mysync_runtime.log import get_logger
 from mysync_runtime.metrics import count_error
 from mysync_runtime.settings import Settings
+from mysync_schemas.errors import SchemaError
 
 __all__ = ["Producer"]
 
@@ -138,6 +139,9 @@ class Producer:
             except DataError:
                 session.keep_whole(capture)
                 raise
+            except SchemaError as error:
+                session.keep_whole(capture)
+                raise CorruptEvent(f"what can't be read: {error}", where=capture.where) from error
             finally:
                 stream.close()
 

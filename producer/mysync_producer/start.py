@@ -179,8 +179,7 @@ def _verify_pipeline(
     if filters.hash != state.filter_hash:
         raise FilterChanged(
             f"the filters changed since the pipeline began (hash {state.filter_hash}, now "
-            f"{filters.hash})",
-            mend="Put the old filters back, or begin a pipeline of another name.",
+            f"{filters.hash})"
         )
 
 

@@ -14,7 +14,7 @@
     │   ├── PartitionCountChanged       a topic has another number of partitions than the pipeline
     │   ├── TopicRecreated              a topic was deleted and made again, or deleted
     │   ├── PipelineMismatch            the control topic belongs to something else
-    │   ├── FilterChanged               the filters changed inside a source transaction
+    │   ├── FilterChanged               the filters aren't those that the pipeline began with
     │   ├── RecordsDeleted              Kafka no longer has records that were still needed
     │   ├── LogHole                     a record is missing or doubled in the rows topic
     │   ├── Divergence                  the target doesn't hold what the source held
@@ -153,7 +153,7 @@ class PipelineMismatch(DataError):
 
 
 class FilterChanged(DataError):
-    advice = "Put the old filters back until this transaction is through, then change them."
+    advice = "Put the old filters back, or begin a pipeline of another name."
 
 
 class RecordsDeleted(DataError):
