@@ -18,7 +18,9 @@ def stage(make_stage: MakeStage, own_mysql: SqlServer) -> Iterator[Stage]:
     """A target that takes packets of 16 MiB: rows of nearly 12."""
     ((before,),) = run_sql(own_mysql, "SELECT @@GLOBAL.max_allowed_packet")
     run_sql(own_mysql, f"SET GLOBAL max_allowed_packet = {16 * MIB}")
-    stage = make_stage(own_mysql, topics={"partitions": 1})
+    # All rows of a test in one transaction.
+    sizes = {"batch_bytes": 64 * MIB, "queue_bytes": 64 * MIB}
+    stage = make_stage(own_mysql, topics={"partitions": 1}, apply=sizes)
     stage.begin("CREATE TABLE items (id INT PRIMARY KEY, v LONGBLOB)")
     stage.writer.part_bytes = 900_000
     yield stage
