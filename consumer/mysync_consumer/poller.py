@@ -41,7 +41,7 @@ COMMIT_SECONDS = 5.0
 ENDS_SECONDS = 1.0
 """How often the ends of the partitions are looked at, for metrics."""
 
-ASK_SECONDS = 0.3
+ASK_SECONDS = 0.5
 """What one turn may spend on asking leaders for the first offsets of partitions that begin."""
 
 FIRST_RETRY, LAST_RETRY = 0.1, 5.0

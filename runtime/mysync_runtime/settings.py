@@ -136,6 +136,7 @@ class KafkaSettings(Section):
             "fetch.error.backoff.ms",
             "fetch.message.max.bytes",
             "fetch.queue.backoff.ms",
+            "fetch.wait.max.ms",
             "group.id",
             "group.instance.id",
             "group.protocol",

@@ -89,7 +89,8 @@ def consumer_properties(
     """A consumer of committed records that never resets its position and never commits itself.
 
     `fetch.queue.backoff.ms`: with a small prefetch, librdkafka would else pause for a second each
-    time it is full.
+    time it is full. `fetch.wait.max.ms`: a broker answers a connection's requests in turn, so what
+    is asked while nothing is to be read waits behind a Fetch.
     """
     session = session_timeout_ms or settings.apply.group_session_timeout_ms
     prefetch = prefetch_kbytes or settings.apply.prefetch_kbytes
@@ -107,6 +108,7 @@ def consumer_properties(
         "queued.max.messages.kbytes": prefetch,
         "fetch.message.max.bytes": FETCH_BYTES,
         "fetch.queue.backoff.ms": 5,
+        "fetch.wait.max.ms": 100,
         "fetch.error.backoff.ms": 100,
     }
 
