@@ -184,7 +184,7 @@ class Session:
         """Once the stream has passed what the tables' definitions were read after: a line, and the
         tables' own routing from there on."""
         learning, transaction = self.state.learning, capture.transaction
-        if learning is None or transaction.open or transaction.foreign:
+        if learning is None or not transaction.between or transaction.foreign:
             return
         if not learning.passed(self._server, transaction.boundary, transaction.gtids):
             return
@@ -205,6 +205,8 @@ class Session:
         if not self._pulse.due(now, place):
             return
         self._pulse.beat(now, place)
+        if not (transaction.open or transaction.between):
+            return
         seq, prev = self._sequencer.take_all()
         txn_seq = seq
         if transaction.open:

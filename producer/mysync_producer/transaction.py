@@ -203,6 +203,12 @@ class SourceTransaction:
         self._committed = max(self._committed, self.rows)
 
     @property
+    def between(self) -> bool:
+        """Whether the stream stands between two transactions. Not while the one that a predecessor
+        committed a part of hasn't begun again: nothing may be numbered into it or committed."""
+        return not self.open and self.resume is None
+
+    @property
     def rows_done(self) -> int:
         """For the state record: rows of the open transaction that are taken; while those that a
         predecessor committed pass again, their number."""
