@@ -49,7 +49,7 @@ OFTEN = {
     "consumer.after_commit": 60,
     "consumer.after_frontier_publish": 60,
 }
-SECONDS = 60
+SECONDS = 120
 
 
 def armed(point: str, random_: random.Random) -> str:

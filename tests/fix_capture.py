@@ -49,7 +49,7 @@ class Published:
         """A further producer of the same pipeline, not started."""
         return self.replica.pipeline.producer()
 
-    def catch_up(self, seconds: float = 60, service: Service | None = None) -> None:
+    def catch_up(self, seconds: float = 120, service: Service | None = None) -> None:
         """Waits until everything that the source has logged by now is committed to Kafka."""
         with self.source.connect() as connection:
             end = binlog_end(connection)
@@ -71,7 +71,7 @@ class Published:
         """Everything that is committed now."""
         return read_topics(self.bootstrap, self.name)
 
-    def caught_up_topics(self, seconds: float = 60) -> Topics:
+    def caught_up_topics(self, seconds: float = 120) -> Topics:
         self.catch_up(seconds)
         return self.topics()
 
@@ -80,7 +80,7 @@ class Published:
             cursor.execute(f"SELECT {', '.join(columns)} FROM {table}")
             return list(cursor.fetchall())
 
-    def ends_with(self, code: int, seconds: float = 60) -> str:
+    def ends_with(self, code: int, seconds: float = 120) -> str:
         """Waits for the producer's end; returns what it said in its last lines."""
         found = self.producer.wait_exit(seconds)
         assert found == code, f"{found}:\n{self.producer.log_tail()}"

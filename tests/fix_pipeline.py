@@ -100,7 +100,7 @@ class Replica:
         consumer = self.pipeline.consumer().start().wait_ready()
         return producer, consumer
 
-    def catch_up(self, seconds: float = 60, services: Sequence[Service] | None = None) -> None:
+    def catch_up(self, seconds: float = 120, services: Sequence[Service] | None = None) -> None:
         """Waits until the target has everything; fails at once if one of the services ended."""
         if services is None:
             services = [service for service in self.services if service.running]

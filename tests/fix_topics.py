@@ -122,7 +122,7 @@ class Stage:
         )
         return {row[0]: dict(zip(names, row, strict=True)) for row in found}
 
-    def wait(self, done: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    def wait(self, done: Callable[[], bool], what: str, seconds: float = 90) -> None:
         deadline = time.monotonic() + seconds
         while not done():
             if time.monotonic() > deadline:
@@ -137,7 +137,7 @@ class Stage:
             rows[p]["last_seq"] == seq for p, seq in enumerate(self.writer.prev)
         )
 
-    def wait_applied(self, seconds: float = 30) -> None:
+    def wait_applied(self, seconds: float = 90) -> None:
         self.wait(self.applied, f"all records up to {self.writer.prev} to be applied", seconds)
 
     def assert_items(self) -> None:

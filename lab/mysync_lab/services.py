@@ -181,7 +181,7 @@ class Service:
                 f"{self.name} still runs after {seconds:g} s:\n{self.log_tail()}"
             ) from None
 
-    def wait_ready(self, seconds: float = 60) -> "Service":
+    def wait_ready(self, seconds: float = 120) -> "Service":
         """Waits until `/readyz` says yes; `ServerFailed` with the log if it ends or never does."""
 
         def ready_or_dead() -> bool:

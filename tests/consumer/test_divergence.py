@@ -27,7 +27,7 @@ def test_a_row_that_is_there_already_stops_with_a_report_and_commits_what_stood_
             stage.put(id_, id_)
         stage.writer.heartbeat()
     consumer = stage.consumer()
-    assert consumer.wait_exit(30) == DATA_ERROR
+    assert consumer.wait_exit(90) == DATA_ERROR
     assert sorted(stage.sql("SELECT id, v FROM items")) == [
         (0, 0),
         (1, 1),
@@ -62,8 +62,8 @@ def test_a_restart_tries_again_and_goes_on_when_the_target_is_mended(make_stage:
             stage.put(id_, 100 + id_)
         stage.writer.heartbeat()
     consumer = stage.pipeline.services[0]
-    assert consumer.wait_exit(30) == DATA_ERROR
-    assert consumer.start().wait_exit(30) == DATA_ERROR
+    assert consumer.wait_exit(90) == DATA_ERROR
+    assert consumer.start().wait_exit(90) == DATA_ERROR
     stage.sql("INSERT INTO items VALUES (3, 'n3', 3)")
     consumer.start()
     stage.wait_applied()
@@ -95,7 +95,7 @@ def test_the_others_are_told_to_stop_even_if_the_checkpoint_is_locked_for_a_whil
         stage.wait(lambda: waits_for_a_lock(stage), "the stop to wait")
         stage.wait(lambda: not waits_for_a_lock(stage), "the lock wait to time out")
         locker.rollback()
-    assert consumer.wait_exit(60) == DATA_ERROR
+    assert consumer.wait_exit(90) == DATA_ERROR
     assert "only this process" not in log.read_text()
     assert len(stage.sql(f"SELECT 1 FROM mysync.instruction WHERE pipeline = '{stage.name}'")) == 1
     report_of(stage)
@@ -123,7 +123,7 @@ def test_a_table_altered_on_the_target_while_running_is_drift_before_anything_is
     with stage.writer:
         stage.put(2, 2)
     consumer = stage.pipeline.services[0]
-    assert consumer.wait_exit(30) == DATA_ERROR
+    assert consumer.wait_exit(90) == DATA_ERROR
     assert "column extra is on the target only" in consumer.log_tail(2)
     assert stage.sql("SELECT id, extra FROM items") == [(1, None)]
 
@@ -141,7 +141,7 @@ def test_labels_that_move_on_the_target_are_drift_before_anything_is_written(
     stage.sql("ALTER TABLE items MODIFY e ENUM('a','b','c')")
     with stage.writer:
         stage.writer.insert(stage.items, {"id": 2, "e": "c"})
-    assert consumer.wait_exit(60) == DATA_ERROR
+    assert consumer.wait_exit(90) == DATA_ERROR
     assert "column e: type enum('a','c') on the source" in consumer.log_tail(2)
     assert stage.sql("SELECT id, e FROM items") == [(1, "c")]
 
@@ -175,6 +175,6 @@ def test_an_unreadable_record_is_named_by_its_place_and_costs_nothing_before_it(
             stage.put(id_, 100 + id_)
         bad = frame(IDS["Heartbeat"], b"\xff" * 12)
         stage.writer.produce(stage.settings.rows_topic, 0, None, bad)
-    assert consumer.wait_exit(60) == DATA_ERROR
+    assert consumer.wait_exit(90) == DATA_ERROR
     assert f"{stage.settings.rows_topic}/0, offset {offset}" in consumer.log_tail(1)
     stage.assert_items()

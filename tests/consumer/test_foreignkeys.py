@@ -97,7 +97,7 @@ def test_a_target_that_would_not_cascade_is_drift_and_one_that_does_cascades(
         stage.writer.insert(kid, {"id": 1, "m": 1}, flags=0)
         stage.writer.delete(mother, {"id": 1}, flags=0)
     consumer = stage.consumer()
-    assert consumer.wait_exit(60) == DATA_ERROR
+    assert consumer.wait_exit(90) == DATA_ERROR
     said = consumer.log_tail(1)
     assert "TableDrift" in said
     assert f"foreign key (m) to {mother} (id) ON DELETE CASCADE ON UPDATE NO ACTION" in said
@@ -123,7 +123,7 @@ def test_a_parent_that_cascades_unlogged_and_is_not_replicated_is_refused(
         with stage.writer:
             stage.writer.insert(f"{stage.db}.kid", {"id": 1, "m": None}, flags=0)
         consumer = stage.consumer()
-        assert consumer.wait_exit(60) == DATA_ERROR
+        assert consumer.wait_exit(90) == DATA_ERROR
         assert "UnwritableTable" in consumer.log_tail(1)
         assert f"{other}.mother isn't replicated" in consumer.log_tail(1)
         stage.pipeline.end()

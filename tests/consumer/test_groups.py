@@ -73,7 +73,7 @@ def test_a_divergence_in_one_of_several_processes_ends_the_command(make_stage: M
     with stage.writer:
         stage.put(1, 1)
         stage.writer.heartbeat()
-    assert consumer.wait_exit(30) == 4
+    assert consumer.wait_exit(90) == 4
 
 
 def test_a_clean_stop_leaves_the_group_at_once(make_stage: MakeStage) -> None:

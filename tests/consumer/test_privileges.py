@@ -30,7 +30,7 @@ def test_a_table_that_may_not_be_read_is_named_with_the_grant_that_is_missing(we
     consumer = weak.ready()
     with weak.writer:
         weak.put(1, 1)
-    assert consumer.wait_exit(60) == SETUP_ERROR
+    assert consumer.wait_exit(90) == SETUP_ERROR
     said = consumer.log_tail(1)
     assert "CredentialsError" in said
     assert "1142" in said
@@ -43,6 +43,6 @@ def test_a_table_that_may_not_be_read_is_named_with_the_grant_that_is_missing(we
 def test_a_checkpoint_that_may_no_longer_be_read_ends_the_process(weak: Stage) -> None:
     consumer = weak.ready()
     weak.sql(f"REVOKE ALL ON mysync.* FROM {USER}")
-    assert consumer.wait_exit(60) == SETUP_ERROR
+    assert consumer.wait_exit(90) == SETUP_ERROR
     assert "1142" in consumer.log_tail(1)
     assert "checkpoint" in consumer.log_tail(1)
