@@ -8,13 +8,14 @@ with a controller of its own, as in production, first catches up with that.
 
 import abc
 import base64
+import contextlib
 import logging
 import shutil
 import socket
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from confluent_kafka.admin import AdminClient
 from mysync_lab.errors import DownloadFailed, MissingTool, ServerFailed
 from mysync_lab.java import java
 from mysync_lab.layout import LOOPBACK, cache_dir, locked, published, write_json
+from mysync_lab.proxy import FaultProxy
 from mysync_lab.server import LocalServer
 
 KNOWN = "4.3.0"
@@ -197,6 +199,15 @@ class KafkaServer(_Node):
     def proxied_bootstrap(self) -> str:
         """What a client behind the proxy bootstraps from."""
         return f"{self.host}:{self.proxied_port}"
+
+    @contextlib.contextmanager
+    def proxy(self) -> Iterator[FaultProxy]:
+        """A fault proxy on the advertised port, for one user at a time, whatever the process."""
+        with (
+            locked(self.folder / "proxy.lock"),
+            FaultProxy(self.host, self.proxied_listen_port, self.proxied_port) as proxy,
+        ):
+            yield proxy
 
     def status(self) -> dict[str, object]:
         return super().status() | {

@@ -74,7 +74,7 @@ def test_a_link_to_a_server_may_break(side: str, fault: str, make_replica: MakeR
 def test_the_link_to_kafka_may_break(
     fault: str, make_replica: MakeReplica, kafka: KafkaServer
 ) -> None:
-    with FaultProxy(kafka.host, kafka.proxied_listen_port, kafka.proxied_port) as proxy:
+    with kafka.proxy() as proxy:
         replica = make_replica(broker=f"{proxy.host}:{proxy.port}")
         with traffic(replica, f"kafka {fault}"):
             break_for_a_while(proxy, fault)

@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from mysync_lab import FaultProxy, KafkaServer, Lab, LabError, SqlServer, UnknownServer
+from mysync_lab import KafkaServer, Lab, LabError, SqlServer, UnknownServer
 from mysync_lab.layout import wait_until
 
 MINUTE = 60.0
@@ -120,7 +120,7 @@ def test_kafka_keeps_committed_records_through_a_kill_and_serves_through_a_proxy
     broker.kill()
     assert broker.pid is None
     broker.start()
-    with FaultProxy(broker.host, broker.proxied_listen_port, broker.proxied_port) as proxy:
+    with broker.proxy() as proxy:
         consumer = Consumer({"bootstrap.servers": broker.proxied_bootstrap, "group.id": "g"})
         consumer.assign([TopicPartition("t", 0, 0)])
         try:

@@ -3,6 +3,7 @@
 import random
 
 from fix_capture import MakePublished, Published
+from mysync_lab.layout import wait_until
 from mysync_lab.sql import SqlServer
 from published import assert_in_order, replayed
 
@@ -44,9 +45,14 @@ def test_heartbeats_tell_every_partition_how_far_the_source_was_read(published: 
     published.start()
     published.on_source("INSERT INTO items VALUES (1, 'one', 1)")
     published.catch_up()
-    state = published.topics().states[-1]
-    beats = published.topics().of_kind("Heartbeat")
-    assert {beat.partition for beat in beats} == set(range(8))
+
+    def told() -> set[int]:
+        return {beat.partition for beat in published.topics().of_kind("Heartbeat")}
+
+    wait_until(lambda: told() == set(range(8)), "a heartbeat in every partition", 120)
+    topics = published.topics()
+    state = topics.states[-1]
+    beats = topics.of_kind("Heartbeat")
     assert all(beat.value["gtid_set"] for beat in beats)
     assert max((b.value["file"], b.value["pos"]) for b in beats) <= (state["file"], state["pos"])
 
