@@ -28,6 +28,7 @@ HOT_PATH = (
     "mysync_producer/rowtemporal.py",
     "mysync_producer/rowkey.py",
     "mysync_producer/rowcodec.py",
+    "mysync_consumer/coalesce.py",
     "mysync_consumer/imagebuffer.py",
     "mysync_consumer/rowread.py",
     "mysync_consumer/rowvalues.py",

@@ -1,11 +1,11 @@
-"""Writes one batch to the target: changes in, one transaction out.
+"""Writes one batch to the target: rows in, one transaction out.
 
 `Applier` is the seam between the worker, which knows positions and order, and the way rows are
 written. The row-event applier gives them to the target's own replication applier.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,33 +29,29 @@ PACKET_SHARE = 0.35
 come with them. A row that is larger has a statement of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A row event that is due, and the table it goes to."""
-
-    binding: Binding
-    row: Row
+Tables = Mapping[int, Binding]
+"""How the rows of a batch are written, by their schema id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The first change that the target refused, by its index in the batch, and why."""
+    """The first row that the target refused, by its index in the batch, and why."""
 
     index: int
     error: ApplyRefused
 
 
 class Applier(Protocol):
-    """Writes changes together with the checkpoint, in one target transaction."""
+    """Writes rows together with the checkpoint, in one target transaction."""
 
     def apply(
-        self, session: Session, claimed: Claimed, new: Progress, changes: Sequence[Change]
+        self, session: Session, claimed: Claimed, new: Progress, tables: Tables, rows: Sequence[Row]
     ) -> int:
         """Commits the batch; returns how many rows were written. Errors: `Session.transact`'s."""
         ...
 
     def apply_singly(
-        self, session: Session, claimed: Claimed, new: Progress, changes: Sequence[Change]
+        self, session: Session, claimed: Claimed, new: Progress, tables: Tables, rows: Sequence[Row]
     ) -> Refusal | None:
         """Like `apply`, event by event: commits all, or nothing and says which was refused."""
         ...
@@ -68,55 +64,57 @@ class RowEventsApplier:
         self._coalesce = coalesce
 
     def apply(
-        self, session: Session, claimed: Claimed, new: Progress, changes: Sequence[Change]
+        self, session: Session, claimed: Claimed, new: Progress, tables: Tables, rows: Sequence[Row]
     ) -> int:
-        plan: Plan[Binding, Row] = Plan(coalesce=self._coalesce)
-        for change in changes:
-            row, table = change.row, change.binding
-            flags = table.emitted_flags(row.flags)
-            plan.add(table, row, row.op, flags, row.key_hash, moves=row.has_prev_key)
+        plan = Plan(coalesce=self._coalesce)
+        known = None
+        for row in rows:
+            if (row.schema_id, row.flags) != known:
+                known = row.schema_id, row.flags
+                table = tables[row.schema_id]
+                flags = table.emitted_flags(row.flags)
+            plan.add(table, row, row.op, flags, row.key_hash, row.has_prev_key)
         steps = plan.steps()
         limit = min(STATEMENT_BYTES, int(session.identity.max_allowed_packet * PACKET_SHARE))
         session.transact(
-            compare_and_set(claimed, new, session.escape), checks_of(changes), encode(steps, limit)
+            compare_and_set(claimed, new, session.escape), checks_of(tables), encode(steps, limit)
         )
         return len(steps)
 
     def apply_singly(
-        self, session: Session, claimed: Claimed, new: Progress, changes: Sequence[Change]
+        self, session: Session, claimed: Claimed, new: Progress, tables: Tables, rows: Sequence[Row]
     ) -> Refusal | None:
         at = -1
 
         def one_by_one() -> Iterator[bytes]:
             nonlocal at
-            for change in changes:
+            for row in rows:
                 at += 1
-                row, table = change.row, change.binding
+                table = tables[row.schema_id]
                 step = Step(table, row.op, table.emitted_flags(row.flags), row, row)
                 yield from encode([step], 0)
 
         try:
             session.transact(
-                compare_and_set(claimed, new, session.escape), checks_of(changes), one_by_one()
+                compare_and_set(claimed, new, session.escape), checks_of(tables), one_by_one()
             )
         except ApplyRefused as error:
             return Refusal(max(at, 0), error)
         return None
 
 
-def encodable(change: Change, session: Session) -> None:
-    """Raises CorruptRecord, UnwritableValue or TooLarge if the change's row can't be written."""
-    row = change.row
-    for statement in encode([Step(change.binding, row.op, 0, row, row)], 0):
+def encodable(table: Binding, row: Row, session: Session) -> None:
+    """Raises CorruptRecord, UnwritableValue or TooLarge if the row can't be written."""
+    for statement in encode([Step(table, row.op, 0, row, row)], 0):
         session.fits(statement)
 
 
-def checks_of(changes: Sequence[Change]) -> list[ShapeCheck]:
-    """The shape check of each table that is written, once."""
-    return list({id(c.binding): c.binding.check for c in changes}.values())
+def checks_of(tables: Tables) -> list[ShapeCheck]:
+    """The shape check of each table that is written."""
+    return [table.check for table in tables.values()]
 
 
-def encode(steps: Sequence[Step[Binding, Row]], limit: int) -> Iterator[bytes]:
+def encode(steps: Sequence[Step], limit: int) -> Iterator[bytes]:
     """BINLOG statements for the steps, in order, each of `limit` image bytes at most or with one
     row."""
     writer = GroupWriter()

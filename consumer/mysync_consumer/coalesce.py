@@ -1,3 +1,4 @@
+# cython: annotation_typing=False, boundscheck=False, wraparound=False
 """Many row events in, few rows to write out: what one transaction does to the target.
 
 Pure. `Plan.add` takes the events of one partition in their order; `Plan.steps` says what to write,
@@ -19,17 +20,13 @@ Tables kept in different lists don't see each other, so the lists may be written
 other."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
 INSERT, UPDATE, DELETE = ord("c"), ord("u"), ord("d")
 
-EventT = TypeVar("EventT")
-TableT = TypeVar("TableT", bound="TableRules")
-
 
 class TableRules(Protocol):
-    """What the plan must know of a table; `Event` is the table's own kind of event."""
+    """What the plan must know of a table; `event` is the table's own kind of event."""
 
     @property
     def coalesced(self) -> bool: ...
@@ -45,118 +42,120 @@ class TableRules(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Step(Generic[TableT, EventT]):
-    """Write `op` with the old image of `first` and the new image of `last`."""
+class Step:
+    """Write `op` with the old image of `first` and the new image of `last`.
 
-    table: TableT
-    op: int
-    flags: int
-    first: EventT
-    last: EventT
+    While a run folds: `first_op` and `op` of the first and the last event of the key with the bytes
+    `key`, and how many `events` they are.
+    """
 
-
-@dataclass(slots=True)
-class _Slot(Generic[EventT]):
-    key: bytes
-    first_op: int
-    first: EventT
-    last_op: int
-    last: EventT
-    flags: int
-    events: int = 1
+    def __init__(
+        self, table: Any, op: int, flags: int, first: Any, last: Any, key: bytes | None = None
+    ) -> None:
+        self.table = table
+        self.op = op
+        self.flags = flags
+        self.first = first
+        self.last = last
+        self.key = key
+        self.first_op = op
+        self.events = 1
 
 
-@dataclass(slots=True)
-class _Run(Generic[TableT, EventT]):
-    table: TableT
-    slots: dict[int, _Slot[EventT]] = field(default_factory=dict)
-    done: list[Step[TableT, EventT]] = field(default_factory=list)
+class Run:
+    """Folds one table's events. `steps`: by key hash, those of the open run; `done`: the others."""
 
-    def add(self, event: EventT, op: int, flags: int, key_hash: int, *, moves: bool) -> None:
+    def __init__(self, table: TableRules) -> None:
+        self.table = table
+        self.steps: dict[int, Step] = {}
+        self.done: list[Step] = []
+
+    def add(self, event: Any, op: int, flags: int, key_hash: int, moves: bool) -> None:
         table = self.table
-        if op == UPDATE:
-            key = table.key_before(event)
-            moves = moves or key != table.key_after(event)
-        elif op == INSERT:
+        if op == INSERT:
             key = table.key_after(event)
         else:
             key = table.key_before(event)
+            if op == UPDATE and not moves:
+                moves = key != table.key_after(event)
         if moves:
             self.close()
             self.done.append(Step(table, op, flags, event, event))
             return
-        slot = self.slots.get(key_hash)
-        if slot is not None:
-            exists = slot.last_op != DELETE
-            if slot.key == key and slot.flags == flags and exists == (op != INSERT):
-                slot.last_op = op
-                slot.last = event
-                slot.events += 1
+        step = self.steps.get(key_hash)
+        if step is not None:
+            exists = step.op != DELETE
+            if step.key == key and step.flags == flags and exists == (op != INSERT):
+                step.op = op
+                step.last = event
+                step.events += 1
                 return
             self.close()
-        self.slots[key_hash] = _Slot(key, op, event, op, event, flags)
+        self.steps[key_hash] = Step(table, op, flags, event, event, key)
 
     def close(self) -> None:
         """Ends the run: its net effect goes to `done`."""
-        if not self.slots:
+        if not self.steps:
             return
-        table = self.table
-        deletes, updates, inserts = [], [], []
-        for slot in self.slots.values():
-            if slot.first_op == INSERT:
-                if slot.last_op != DELETE:
-                    inserts.append(Step(table, INSERT, slot.flags, slot.last, slot.last))
-            elif slot.last_op == DELETE:
-                deletes.append(Step(table, DELETE, slot.flags, slot.first, slot.first))
-            elif slot.events == 1 or not table.unchanged(slot.first, slot.last):
-                updates.append(Step(table, UPDATE, slot.flags, slot.first, slot.last))
+        deletes = []
+        updates = []
+        inserts = []
+        for step in self.steps.values():
+            if step.first_op == INSERT:
+                if step.op != DELETE:
+                    step.op = INSERT
+                    step.first = step.last
+                    inserts.append(step)
+            elif step.op == DELETE:
+                step.last = step.first
+                deletes.append(step)
+            elif step.events == 1 or not self.table.unchanged(step.first, step.last):
+                step.op = UPDATE
+                updates.append(step)
         self.done += deletes
         self.done += updates
         self.done += inserts
-        self.slots = {}
+        self.steps = {}
 
 
-class Plan(Generic[TableT, EventT]):
+class Plan:
     """What one target transaction writes. `coalesce=False` keeps every event, in order per
     table."""
 
     def __init__(self, *, coalesce: bool = True) -> None:
         self.coalesce = coalesce
-        self.events = 0
-        self._ordered: list[Step[TableT, EventT]] = []
-        self._runs: dict[int, _Run[TableT, EventT]] = {}
+        self.ordered: list[Step] = []
+        self.runs: dict[int, Run] = {}
 
     def add(
-        self, table: TableT, event: EventT, op: int, flags: int, key_hash: int, *, moves: bool
+        self, table: TableRules, event: Any, op: int, flags: int, key_hash: int, moves: bool
     ) -> None:
         """`moves`: the event says itself that its key changes (it bears two key hashes)."""
-        self.events += 1
         if not table.independent:
-            self._ordered.append(Step(table, op, flags, event, event))
+            self.ordered.append(Step(table, op, flags, event, event))
             return
-        run = self._runs.get(id(table))
+        run = self.runs.get(id(table))
         if run is None:
-            run = self._runs[id(table)] = _Run(table)
+            run = self.runs[id(table)] = Run(table)
         if self.coalesce and table.coalesced:
-            run.add(event, op, flags, key_hash, moves=moves)
+            run.add(event, op, flags, key_hash, moves)
         else:
             run.done.append(Step(table, op, flags, event, event))
 
-    def steps(self) -> list[Step[TableT, EventT]]:
+    def steps(self) -> list[Step]:
         """The steps in the order to write them. The plan is finished after this."""
-        result = self._ordered
-        for run in self._runs.values():
+        result = self.ordered
+        for run in self.runs.values():
             run.close()
             result += run.done
         return result
 
 
 def groups(
-    steps: Iterable[Step[TableT, EventT]],
-) -> Iterator[list[Step[TableT, EventT]]]:
+    steps: Iterable[Step],
+) -> Iterator[list[Step]]:
     """Adjacent steps of one table, kind and flags: each list can be one rows event."""
-    current: list[Step[TableT, EventT]] = []
+    current: list[Step] = []
     for step in steps:
         if current:
             head = current[0]

@@ -14,12 +14,12 @@ anything else   is transient: the worker claims again and reads where it stands;
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mysync_consumer import checkpoint, metrics, report
-from mysync_consumer.applier import Change, Refusal, encodable
+from mysync_consumer.applier import Refusal, encodable
 from mysync_consumer.batchlimit import BatchLimit
-from mysync_consumer.bindings import Layouts
+from mysync_consumer.bindings import Binding, Layouts
 from mysync_consumer.checkpoint import Claimed, Progress
 from mysync_consumer.context import Context
 from mysync_consumer.errors import (
@@ -31,7 +31,7 @@ from mysync_consumer.errors import (
 )
 from mysync_consumer.frontier import Frontier
 from mysync_consumer.rowerrors import CorruptRecord, UnwritableValue
-from mysync_consumer.rowread import Row, TableReader
+from mysync_consumer.rowread import Row
 from mysync_consumer.session import Session, ShapeChanged
 from mysync_consumer.tenure import Tenure
 from mysync_runtime.errors import ConnectionLost, Divergence, Drift
@@ -51,26 +51,17 @@ DEFINITION_OR_GRANT = 1105
 """All that the client sees when the target's applier finds another definition, or no privilege."""
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A row that is read and not committed yet; `offset` of the record that completed it."""
-
-    reader: TableReader
-    row: Row
-    offset: int
-
-    def progress(self, frontier: int) -> Progress:
-        """Where the partition stands when this row is its last one applied."""
-        row = self.row
-        return Progress(
-            next_offset=self.offset + 1,
-            last_seq=row.seq,
-            frontier=frontier,
-            file=row.file(),
-            pos=row.pos,
-            gtid=row.gtid(),
-            source_us=row.ts_us,
-        )
+def progress_after(row: Row, frontier: int) -> Progress:
+    """Where the partition stands when this row is its last one applied."""
+    return Progress(
+        next_offset=row.offset + 1,
+        last_seq=row.seq,
+        frontier=frontier,
+        file=row.file(),
+        pos=row.pos,
+        gtid=row.gtid(),
+        source_us=row.ts_us,
+    )
 
 
 class Committer:
@@ -93,7 +84,7 @@ class Committer:
         self._layouts = Layouts(context.bindings, session)
         self._wait_for_all = wait_for_all
 
-    def commit(self, due: list[Due], new: Progress) -> None:
+    def commit(self, due: list[Row], new: Progress) -> None:
         """Commits rows and checkpoint; returns when they are. Raises what the module says."""
         try:
             try:
@@ -119,21 +110,21 @@ class Committer:
             ),
         )
 
-    def _attempt(self, due: list[Due], new: Progress, *, singly: bool) -> Refusal | None:
+    def _attempt(self, due: list[Row], new: Progress, *, singly: bool) -> Refusal | None:
         busy = shape = 0
         applier = self._context.applier
         while True:
             began = time.monotonic()
             try:
-                changes = self._bind(due)
+                tables = self._bind(due)
                 began = time.monotonic()
                 if singly:
-                    refusal = applier.apply_singly(self._session, self.claimed, new, changes)
+                    refusal = applier.apply_singly(self._session, self.claimed, new, tables, due)
                     if refusal is not None:
                         return refusal
-                    written = len(changes)
+                    written = len(due)
                 else:
-                    written = applier.apply(self._session, self.claimed, new, changes)
+                    written = applier.apply(self._session, self.claimed, new, tables, due)
             except TargetBusy as error:
                 metrics.count(error)
                 busy += 1
@@ -156,11 +147,11 @@ class Committer:
                 self._tenure.succeeded()
                 self.publish()
                 metrics.committed(
-                    self.claimed.partition, changes, written, time.monotonic() - began
+                    self.claimed.partition, tables, due, written, time.monotonic() - began
                 )
                 return None
 
-    def _lost(self, due: list[Due], seconds: float) -> None:
+    def _lost(self, due: list[Row], seconds: float) -> None:
         """The connection was lost with the batch: the next claim tries fewer rows."""
         self._limit.lost(len(due))
         patience = self._context.settings.target.read_timeout
@@ -174,15 +165,17 @@ class Committer:
                 read_timeout=patience,
             )
 
-    def _bind(self, due: list[Due]) -> list[Change]:
+    def _bind(self, due: list[Row]) -> dict[int, Binding]:
+        """How the rows' tables are written, by schema id."""
         layouts = self._layouts
         layouts.refresh()
-        changes = [Change(layouts.binding(d.reader), d.row) for d in due]
-        for change in changes:
-            joined = change.binding.joined
-            if joined is not None and change.binding.relies_on_cascades(change.row.flags):
-                layouts.compare_foreign_keys(joined)
-        return changes
+        readers = {row.schema_id: row.reader for row in due}
+        tables = {schema_id: layouts.binding(reader) for schema_id, reader in readers.items()}
+        for row in due if any(table.cascades for table in tables.values()) else ():
+            table = tables[row.schema_id]
+            if table.joined is not None and table.relies_on_cascades(row.flags):
+                layouts.compare_foreign_keys(table.joined)
+        return tables
 
     def _read_instructions(self) -> None:
         mine = self.claimed
@@ -198,7 +191,7 @@ class Committer:
         self._context.obedience.check(self._session.connection, stored.control_version)
         self.claimed = replace(mine, control_version=stored.control_version)
 
-    def _settle(self, due: list[Due], new: Progress) -> None:
+    def _settle(self, due: list[Row], new: Progress) -> None:
         while due:
             refusal = self._attempt(due, new, singly=True)
             if refusal is None:
@@ -209,26 +202,26 @@ class Committer:
                 due[refusal.index + 1 :],
             )
             here = self.claimed.progress
-            frontier = max(here.frontier, culprit.row.seq - 1)
+            frontier = max(here.frontier, culprit.seq - 1)
             if before:
-                self.commit(before, before[-1].progress(frontier))
+                self.commit(before, progress_after(before[-1], frontier))
             elif frontier > here.frontier:
                 self.commit([], replace(here, frontier=frontier))
             if refusal.error.code in ORDER_CODES:
                 self._wait_for_all(frontier, "conflict", CONFLICT_SECONDS)
-            again = self._attempt([culprit], culprit.progress(culprit.row.seq), singly=True)
+            again = self._attempt([culprit], progress_after(culprit, culprit.seq), singly=True)
             if again is not None:
                 raise self._divergence(culprit, again.error)
             due = after
         if self.claimed.progress != new:
             self.commit([], new)
 
-    def _locate(self, error: CorruptRecord | UnwritableValue | TooLarge, due: list[Due]) -> None:
+    def _locate(self, error: CorruptRecord | UnwritableValue | TooLarge, due: list[Row]) -> None:
         """Finds the row that couldn't be encoded, and gives the error its place and report."""
         for each in due:
             binding = self._layouts.binding(each.reader)
             try:
-                encodable(Change(binding, each.row), self._session)
+                encodable(binding, each, self._session)
             except (CorruptRecord, UnwritableValue) as found:
                 found_report = self._report(each, 0, found.what)
                 error.where = report.place(found_report)
@@ -241,20 +234,20 @@ class Committer:
                 error.where = report.place(found_report)
                 return
 
-    def _divergence(self, culprit: Due, error: ApplyRefused) -> Divergence | Drift:
+    def _divergence(self, culprit: Row, error: ApplyRefused) -> Divergence | Drift:
         found = self._report(culprit, error.code, error.message)
         if error.code == DEFINITION_OR_GRANT:
             return report.DriftReported(found)
         return report.DivergenceReported(found)
 
-    def _report(self, due: Due, code: int, message: str) -> report.Report:
+    def _report(self, row: Row, code: int, message: str) -> report.Report:
         return report.build(
             self._session.connection,
             self.claimed.partition,
-            due.offset,
-            due.reader,
-            due.row,
-            self._layouts.binding(due.reader),
+            row.offset,
+            row.reader,
+            row,
+            self._layouts.binding(row.reader),
             code,
             message,
         )

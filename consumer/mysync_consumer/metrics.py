@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from mysync_consumer.applier import Change
+from mysync_consumer.applier import Tables
+from mysync_consumer.rowread import Row
 from mysync_runtime.metrics import count_error as count
 
 __all__ = ["count"]
@@ -35,14 +36,16 @@ ASSIGNED = Gauge("mysync_consumer_assigned_partitions", "Partitions assigned to 
 _LETTERS = {ord("c"): "c", ord("u"): "u", ord("d"): "d", ord("r"): "r"}
 
 
-def committed(partition: int, changes: Sequence[Change], written: int, seconds: float) -> None:
+def committed(
+    partition: int, tables: Tables, rows: Sequence[Row], written: int, seconds: float
+) -> None:
     """Counts one committed batch."""
     COMMITS.labels(str(partition)).inc()
-    if not changes:
+    if not rows:
         return
-    BATCH_ROWS.observe(len(changes))
+    BATCH_ROWS.observe(len(rows))
     APPLY_SECONDS.observe(seconds)
     WRITTEN.inc(written)
-    for (binding, op), number in Count((c.binding, c.row.op) for c in changes).items():
-        table = binding.schema
+    for (schema_id, op), number in Count((row.schema_id, row.op) for row in rows).items():
+        table = tables[schema_id].schema
         APPLIED.labels(table.db, table.table, _LETTERS.get(op, "?")).inc(number)

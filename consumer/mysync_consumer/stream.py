@@ -13,7 +13,7 @@ from typing import NoReturn
 from mysync_consumer import lines, metrics
 from mysync_consumer.batchlimit import BatchLimit
 from mysync_consumer.checkpoint import Claimed, Progress
-from mysync_consumer.commit import Committer, Due
+from mysync_consumer.commit import Committer, progress_after
 from mysync_consumer.context import Context
 from mysync_consumer.errors import UnsupportedRecord
 from mysync_consumer.parts import Parts
@@ -59,7 +59,7 @@ class Stream:
         self._beat: Heartbeat | None = None
         self._chain = claimed.progress.last_seq
         self._parts = Parts()
-        self._due: list[Due] = []
+        self._due: list[Row] = []
         self._due_bytes = 0
 
     @property
@@ -116,9 +116,10 @@ class Stream:
             self._follow(part.seq, part.prev, offset)
             whole = self._parts.add(part, self._where(offset))
             if whole is not None:
-                self._row(offset, whole, part.seq)
+                self._row(offset, unframe(whole)[0], whole, part.seq)
             return
-        self._parts.interrupted(self._where(offset))
+        if self._parts:
+            self._parts.interrupted(self._where(offset))
         if schema_id == ids.heartbeat:
             beat = Heartbeat.decode(value)
             self._follow(beat.seq, beat.prev, offset)
@@ -129,11 +130,11 @@ class Stream:
             self._follow(line.seq, line.prev, offset)
             self._line(line, offset)
         else:
-            self._row(offset, value, None)
+            self._row(offset, schema_id, value, None)
 
-    def _row(self, offset: int, value: bytes, seq: int | None) -> None:
+    def _row(self, offset: int, schema_id: int, value: bytes, seq: int | None) -> None:
         """A whole row; `seq` if it came in parts, whose order is checked already."""
-        reader = self._context.bindings.reader(unframe(value)[0], self._tick)
+        reader = self._context.bindings.reader(schema_id, self._tick)
         try:
             row = read_row(reader, value)
         except CorruptRecord as error:
@@ -151,7 +152,8 @@ class Stream:
             )
         if row.deps:
             self._wait_for_deps(row)
-        self._due.append(Due(reader, row, offset))
+        row.offset = offset
+        self._due.append(row)
         self._due_bytes += len(value)
         self._beat = None
         self._pass(offset, row.seq)
@@ -232,7 +234,7 @@ class Stream:
             waiting and frontier > committed.frontier
         ):
             return
-        new = due[-1].progress(frontier) if due else committed
+        new = progress_after(due[-1], frontier) if due else committed
         if self._beat is not None:
             new = replace(new, file=self._beat.file, pos=self._beat.pos, source_us=self._beat.ts)
         new = replace(

@@ -1,11 +1,17 @@
 """What is written has the effect of what was read, in an order that a strict target accepts."""
 
 from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mysync_consumer.coalesce import DELETE, INSERT, UPDATE, Plan, Step, groups
+import mysync_consumer
+from mysync_consumer import coalesce as imported
+from mysync_consumer.coalesce import DELETE, INSERT, UPDATE
+from pure import is_compiled, load_pure
 
 
 @dataclass(frozen=True)
@@ -46,12 +52,22 @@ class Table:
             self.rows[after[0]] = after
 
 
+@pytest.fixture(scope="module", params=["compiled", "pure"])
+def folding(request: pytest.FixtureRequest) -> ModuleType:
+    """`coalesce`, compiled or as plain Python."""
+    if request.param == "pure":
+        return load_pure(mysync_consumer, "coalesce")["coalesce"]
+    if not is_compiled(imported):
+        pytest.skip("nothing is compiled here")
+    return imported
+
+
 def hash_of(key: int) -> int:
     """Coarser than the keys, as 64 bits are."""
     return key % 5
 
 
-def add(plan: Plan[Table, Event], table: Table, event: Event) -> None:
+def add(plan: Any, table: Table, event: Event) -> None:
     image = event.after or event.before
     assert image is not None
     moves = (
@@ -60,10 +76,10 @@ def add(plan: Plan[Table, Event], table: Table, event: Event) -> None:
         and event.after is not None
         and hash_of(event.before[0]) != hash_of(event.after[0])
     )
-    plan.add(table, event, event.op, 0, hash_of(image[0]), moves=moves)
+    plan.add(table, event, event.op, 0, hash_of(image[0]), moves)
 
 
-def write(steps: list[Step[Table, Event]]) -> None:
+def write(steps: list[Any]) -> None:
     for step in steps:
         before = step.first.before if step.op != INSERT else None
         after = step.last.after if step.op != DELETE else None
@@ -103,11 +119,15 @@ HISTORIES = st.lists(
 
 @given(HISTORIES, st.booleans(), st.booleans(), st.booleans())
 def test_a_strict_target_accepts_the_steps_and_ends_as_the_source_did(
-    choices: list[tuple[int, int, int]], coalesce: bool, coalesced: bool, independent: bool
+    folding: ModuleType,
+    choices: list[tuple[int, int, int]],
+    coalesce: bool,
+    coalesced: bool,
+    independent: bool,
 ) -> None:
     start, events = history(choices)
     source, target = Table(rows=dict(start)), Table(coalesced, independent, dict(start))
-    plan: Plan[Table, Event] = Plan(coalesce=coalesce)
+    plan = folding.Plan(coalesce=coalesce)
     for event in events:
         source.write(event.op, event.before, event.after)
         add(plan, target, event)
@@ -116,9 +136,11 @@ def test_a_strict_target_accepts_the_steps_and_ends_as_the_source_did(
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 6), st.integers(0, 7), st.integers(0, 9))))
-def test_tables_are_kept_apart(choices: list[tuple[bool, int, int, int]]) -> None:
+def test_tables_are_kept_apart(
+    folding: ModuleType, choices: list[tuple[bool, int, int, int]]
+) -> None:
     tables = [Table(coalesced=True), Table(coalesced=False, independent=False)]
-    plan: Plan[Table, Event] = Plan()
+    plan = folding.Plan()
     wanted = []
     parts = [[c[1:] for c in choices if c[0] == which] for which in (False, True)]
     histories = []
@@ -136,8 +158,10 @@ def test_tables_are_kept_apart(choices: list[tuple[bool, int, int, int]]) -> Non
     assert [table.rows for table in tables] == wanted
 
 
-def steps_of(*events: Event, coalesce: bool = True) -> list[tuple[str, object, object]]:
-    plan: Plan[Table, Event] = Plan(coalesce=coalesce)
+def steps_of(
+    folding: ModuleType, *events: Event, coalesce: bool = True
+) -> list[tuple[str, object, object]]:
+    plan = folding.Plan(coalesce=coalesce)
     table = Table()
     for event in events:
         add(plan, table, event)
@@ -155,57 +179,57 @@ A0, A1, A2 = (1, "a", 0), (1, "a", 1), (1, "a", 2)
 B0 = (2, "a", 0)
 
 
-def test_the_net_effect_of_a_key_is_one_step() -> None:
+def test_the_net_effect_of_a_key_is_one_step(folding: ModuleType) -> None:
     insert, change = Event(INSERT, None, A0), Event(UPDATE, A0, A1)
     again, delete = Event(UPDATE, A1, A2), Event(DELETE, A2, None)
-    assert steps_of(insert, change, again) == [("c", None, A2)]
-    assert steps_of(change, again) == [("u", A0, A2)]
-    assert steps_of(change, again, delete) == [("d", A0, None)]
-    assert steps_of(insert, change, again, delete) == []
-    assert steps_of(delete, insert) == [("u", A2, A0)]
+    assert steps_of(folding, insert, change, again) == [("c", None, A2)]
+    assert steps_of(folding, change, again) == [("u", A0, A2)]
+    assert steps_of(folding, change, again, delete) == [("d", A0, None)]
+    assert steps_of(folding, insert, change, again, delete) == []
+    assert steps_of(folding, delete, insert) == [("u", A2, A0)]
 
 
-def test_a_change_that_is_taken_back_is_not_written() -> None:
-    assert steps_of(Event(UPDATE, A0, A1), Event(UPDATE, A1, A0)) == []
+def test_a_change_that_is_taken_back_is_not_written(folding: ModuleType) -> None:
+    assert steps_of(folding, Event(UPDATE, A0, A1), Event(UPDATE, A1, A0)) == []
 
 
-def test_a_single_event_is_written_even_if_it_changes_nothing() -> None:
-    assert steps_of(Event(UPDATE, A0, A0)) == [("u", A0, A0)]
+def test_a_single_event_is_written_even_if_it_changes_nothing(folding: ModuleType) -> None:
+    assert steps_of(folding, Event(UPDATE, A0, A0)) == [("u", A0, A0)]
 
 
-def test_deletes_go_before_updates_before_inserts() -> None:
+def test_deletes_go_before_updates_before_inserts(folding: ModuleType) -> None:
     steps = steps_of(
-        Event(INSERT, None, (3, "a", 0)), Event(UPDATE, A0, A1), Event(DELETE, B0, None)
+        folding, Event(INSERT, None, (3, "a", 0)), Event(UPDATE, A0, A1), Event(DELETE, B0, None)
     )
     assert [op for op, *_ in steps] == ["d", "u", "c"]
 
 
-def test_an_update_of_the_key_stands_in_its_place() -> None:
+def test_an_update_of_the_key_stands_in_its_place(folding: ModuleType) -> None:
     moved = Event(UPDATE, A1, (4, "a", 1))
-    steps = steps_of(Event(UPDATE, A0, A1), moved, Event(INSERT, None, A2))
+    steps = steps_of(folding, Event(UPDATE, A0, A1), moved, Event(INSERT, None, A2))
     assert steps == [("u", A0, A1), ("u", A1, (4, "a", 1)), ("c", None, A2)]
 
 
-def test_another_spelling_of_a_key_ends_the_run() -> None:
+def test_another_spelling_of_a_key_ends_the_run(folding: ModuleType) -> None:
     other = (1, "A", 0)
-    steps = steps_of(Event(DELETE, A0, None), Event(INSERT, None, other))
+    steps = steps_of(folding, Event(DELETE, A0, None), Event(INSERT, None, other))
     assert steps == [("d", A0, None), ("c", None, other)]
 
 
-def test_what_can_not_follow_is_left_to_the_target_to_refuse() -> None:
-    assert steps_of(Event(INSERT, None, A0), Event(INSERT, None, A1)) == [
+def test_what_can_not_follow_is_left_to_the_target_to_refuse(folding: ModuleType) -> None:
+    assert steps_of(folding, Event(INSERT, None, A0), Event(INSERT, None, A1)) == [
         ("c", None, A0),
         ("c", None, A1),
     ]
 
 
-def test_without_coalescing_every_event_is_written() -> None:
+def test_without_coalescing_every_event_is_written(folding: ModuleType) -> None:
     events = Event(INSERT, None, A0), Event(UPDATE, A0, A1), Event(DELETE, A1, None)
-    assert [op for op, *_ in steps_of(*events, coalesce=False)] == ["c", "u", "d"]
+    assert [op for op, *_ in steps_of(folding, *events, coalesce=False)] == ["c", "u", "d"]
 
 
-def test_adjacent_steps_of_one_kind_make_one_group() -> None:
-    plan: Plan[Table, Event] = Plan(coalesce=False)
+def test_adjacent_steps_of_one_kind_make_one_group(folding: ModuleType) -> None:
+    plan = folding.Plan(coalesce=False)
     table = Table()
     for event in (
         Event(INSERT, None, A0),
@@ -214,4 +238,4 @@ def test_adjacent_steps_of_one_kind_make_one_group() -> None:
         Event(INSERT, None, A1),
     ):
         add(plan, table, event)
-    assert [len(group) for group in groups(plan.steps())] == [2, 1, 1]
+    assert [len(group) for group in folding.groups(plan.steps())] == [2, 1, 1]
