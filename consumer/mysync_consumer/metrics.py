@@ -30,6 +30,11 @@ BATCH_ROWS = Histogram("mysync_consumer_batch_rows", "Row events in a batch.", b
 WAITED = Counter(
     "mysync_consumer_wait_seconds_total", "Waiting for other partitions' frontiers.", ["reason"]
 )
+WAITING = Gauge(
+    "mysync_consumer_waiting_seconds",
+    "How long a partition has waited for others' frontiers now, 0 if it doesn't.",
+    ["partition"],
+)
 CLAIMS = Counter("mysync_consumer_claims_total", "Partitions claimed.", ["partition"])
 ASSIGNED = Gauge("mysync_consumer_assigned_partitions", "Partitions assigned to this process.")
 

@@ -5,12 +5,10 @@ Records that aren't rows are passed over, in order: heartbeats move the checkpoi
 does, lines are waited for. Nothing here is remembered longer than the claim.
 """
 
-import math
-import time
 from dataclasses import replace
 from typing import NoReturn
 
-from mysync_consumer import lines, metrics
+from mysync_consumer import lines
 from mysync_consumer.batchlimit import BatchLimit
 from mysync_consumer.checkpoint import Claimed, Progress
 from mysync_consumer.commit import Committer, progress_after
@@ -22,6 +20,7 @@ from mysync_consumer.rowerrors import CorruptRecord
 from mysync_consumer.rowread import Row, read_row
 from mysync_consumer.session import Session
 from mysync_consumer.tenure import Tenure
+from mysync_consumer.waits import Waits
 from mysync_runtime import crash
 from mysync_runtime.errors import CorruptEvent, LogHole
 from mysync_schemas.errors import SchemaError
@@ -52,7 +51,10 @@ class Stream:
         self._queue = queue
         self._partition = claimed.partition
         self._limit = limit
-        self._committer = Committer(context, tenure, session, claimed, limit, self._wait_for_all)
+        self._waits = Waits(
+            claimed.partition, context.frontiers, session.identity.server, self._tick
+        )
+        self._committer = Committer(context, tenure, session, claimed, limit, self._waits.for_all)
         # Where this worker stands; the committer knows what of it is committed.
         self._next_offset = claimed.progress.next_offset
         self._last_seq = claimed.progress.last_seq
@@ -77,6 +79,7 @@ class Stream:
             "file": at.file,
             "position": at.pos,
             "queued_bytes": self._queue.bytes,
+            "waiting": self._waits.shown(),
         }
 
     def run(self) -> NoReturn:
@@ -150,8 +153,9 @@ class Stream:
             raise UnsupportedRecord(
                 f"a row of {reader.name} comes from a transfer", where=self._where(offset)
             )
-        if row.deps:
-            self._wait_for_deps(row)
+        if row.deps and self._waits.unreached(row.deps):
+            self._flush(row.seq - 1, waiting=True)
+            self._waits.for_deps(row.deps)
         row.offset = offset
         self._due.append(row)
         self._due_bytes += len(value)
@@ -196,32 +200,9 @@ class Stream:
         lines.check_action(line, self._where(offset))
         self._flush(line.seq - 1, waiting=True)
         crash.crash_point(lines.WAITING)
-        self._wait_for_all(line.seq - 1, "line")
+        self._waits.for_all(line.seq - 1, "line")
         crash.crash_point(lines.OPENED)
         self._pass(offset, line.seq)
-
-    def _wait_for_all(self, seq: int, reason: str, patience: float = math.inf) -> None:
-        """Waits until all partitions have reached `seq`, for at most `patience` seconds."""
-        frontiers, server = self._context.frontiers, self._session.identity.server
-        deadline = time.monotonic() + patience
-
-        def reached() -> bool:
-            return not frontiers.behind(seq, server) or time.monotonic() > deadline
-
-        metrics.WAITED.labels(reason).inc(frontiers.wait(reached, self._tick))
-
-    def _wait_for_deps(self, row: Row) -> None:
-        """Waits until every record that `row` names in another partition is applied."""
-        frontiers, server = self._context.frontiers, self._session.identity.server
-
-        def reached() -> bool:
-            return all(
-                frontiers.reached(partition, seq, server) for partition, seq in row.deps or ()
-            )
-
-        if not reached():
-            self._flush(row.seq - 1, waiting=True)
-            metrics.WAITED.labels("dependency").inc(frontiers.wait(reached, self._tick))
 
     # -- commits ------------------------------------------------------------------------------
 

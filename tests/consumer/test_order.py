@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from fix_topics import MakeStage, Stage
 from mysync_schemas.markers import Line
@@ -45,6 +46,13 @@ def value_of(stage: Stage, id_: int) -> int:
     return int(stage.sql(f"SELECT v FROM items WHERE id = {id_}")[0][0])
 
 
+def waiting(stage: Stage, partition: int) -> dict[str, Any] | None:
+    """What a partition of the first consumer waits for, as its /status tells it."""
+    status = stage.pipeline.services[0].status() or {}
+    found: dict[str, Any] | None = status["partitions"][str(partition)].get("waiting")
+    return found
+
+
 def test_nothing_behind_a_line_is_applied_before_everything_in_front_of_it(
     make_stage: MakeStage,
 ) -> None:
@@ -56,6 +64,10 @@ def test_nothing_behind_a_line_is_applied_before_everything_in_front_of_it(
             line = stage.writer.line()
             stage.put(fast, 2)
         stage.wait(lambda: stage.checkpoint()[1]["frontier"] == line - 1, "the line to be met")
+        stage.wait(lambda: waiting(stage, 1) is not None, "the wait to be shown")
+        found = waiting(stage, 1)
+        assert found is not None
+        assert (found["reason"], found["seq"], found["partitions"]) == ("line", line - 1, [0])
         assert value_of(stage, fast) == 1
         assert value_of(stage, slow) == 0
     stage.wait_applied()
@@ -80,6 +92,10 @@ def test_a_row_waits_for_those_that_it_depends_on_in_other_partitions(
             )
             stage.rows[fast] = row
         stage.wait(lambda: stage.checkpoint()[1]["frontier"] == after - 1, "the wait to begin")
+        stage.wait(lambda: waiting(stage, 1) is not None, "the wait to be shown")
+        found = waiting(stage, 1)
+        assert found is not None
+        assert (found["reason"], found["seq"], found["partitions"]) == ("dependency", needed, [0])
         assert value_of(stage, fast) == 1
     stage.wait_applied()
     stage.assert_items()
