@@ -23,7 +23,6 @@ class Queue:
         self.bytes = 0
         self._records: deque[Record] = deque()
         self._error: BaseException | None = None
-        self._woken = False
         self._ready = threading.Condition()
 
     @property
@@ -54,12 +53,6 @@ class Queue:
                 self._error = error
             self._ready.notify()
 
-    def wake(self) -> None:
-        """Lets one `take` return early."""
-        with self._ready:
-            self._woken = True
-            self._ready.notify()
-
     def take(self, max_records: int, max_bytes: int, timeout: float) -> list[Record]:
         """What is queued, at once, up to the caps but at least one record; [] after `timeout`
         seconds.
@@ -67,9 +60,8 @@ class Queue:
         Raises what `fail` was given, once the queue is empty.
         """
         with self._ready:
-            if not self._records and self._error is None and not self._woken:
+            if not self._records and self._error is None:
                 self._ready.wait(timeout)
-            self._woken = False
             if not self._records:
                 if self._error is not None:
                     raise self._error

@@ -52,7 +52,6 @@ class Service:
         self._failed: BaseException | None = None
         self._failing = threading.Lock()
         self._workers: dict[int, Worker] = {}
-        self._leaving: list[Worker] = []
         self._owner: owner.ControlOwner | None = None
         self._context: Context | None = None
         self._poller: Poller | None = None

@@ -68,12 +68,6 @@ def test_an_error_comes_after_what_is_queued() -> None:
             queue.take(5, 100, 0)
 
 
-def test_waking_ends_one_wait() -> None:
-    queue = Queue(0, 100)
-    queue.wake()
-    assert queue.take(1, 1, 10.0) == []
-
-
 def test_peeking_leaves_the_record() -> None:
     queue = Queue(0, 100)
     assert queue.peek() is None
