@@ -50,6 +50,7 @@ OFTEN = {
     "consumer.after_frontier_publish": 60,
 }
 SECONDS = 120
+PAUSE = 0.05
 
 
 def armed(point: str, random_: random.Random) -> str:
@@ -102,4 +103,5 @@ def await_death(replica: Replica, victim: Service, point: str) -> None:
             # Within a transaction that is sent in part, the producer starts over instead.
             again = time.monotonic()
             stimulus(replica, victim)
+        time.sleep(PAUSE)  # a stream of nothing but large rows keeps both cores busy for long
     assert victim.wait_exit(1) == -signal.SIGKILL, victim.log_tail()

@@ -73,6 +73,7 @@ class SqlServer(LocalServer):
             "charset": "utf8mb4",
             "autocommit": True,
             "connect_timeout": 5,
+            "ssl_disabled": True,  # the loopback only; what the services do is their own affair
         }
         return pymysql.connect(**(settings | options))
 

@@ -7,9 +7,8 @@ on the connection that we give it; that connection sends ours in its place.
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pymysql.connections
 import pymysql.err
 from pymysqlreplication import BinLogStreamReader
 
@@ -19,11 +18,6 @@ from mysync_runtime.errors import ConnectionLost, MysyncError
 from mysync_runtime.settings import SourceSettings
 from mysync_schemas.gtid import GtidSet, MariadbGtidSet
 from mysync_schemas.position import FIRST, BinlogPosition
-
-if TYPE_CHECKING:
-    _Connection = pymysql.connections.Connection[Any]
-else:
-    _Connection = pymysql.connections.Connection
 
 __all__ = ["DumpFrom", "Identity", "dump_command", "open_dump"]
 
@@ -136,7 +130,7 @@ def _negotiate(connection: "_DumpConnection", start: DumpFrom) -> None:
             cursor.execute("SET @slave_gtid_strict_mode = 1, @slave_gtid_ignore_duplicates = 0")
 
 
-class _DumpConnection(_Connection):
+class _DumpConnection(mysql.Client):
     """Sends `dump_command` where the library would send its own."""
 
     dump_command = b""

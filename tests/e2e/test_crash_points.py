@@ -29,14 +29,14 @@ def test_a_kill_at_this_point_loses_and_doubles_nothing(
     producer, consumer = replica.pipeline.producer(), replica.pipeline.consumer()
     victim = producer if is_producers(point) else consumer
     crash = armed(point, random.Random(point))
-    with replica.writers(elsewhere, seed=point, rate=100):
+    with replica.writers(elsewhere, seed=point, rate=20):
         for service in (producer, consumer):
             service.start(crash=crash if service is victim else None)
         if point in BEGINNING:
             assert victim.wait_exit(SECONDS) == -signal.SIGKILL, victim.log_tail()
             victim.start()
         producer.wait_ready()
-        with replica.writers(order, seed=point, threads=2, rate=100) as writers:
+        with replica.writers(order, seed=point, threads=2, rate=50) as writers:
             if point not in BEGINNING:
                 await_death(replica, victim, point)
                 victim.start()

@@ -1,6 +1,7 @@
 """Connections to MySQL and MariaDB: one way to connect, one way to class an error."""
 
 from mysync_runtime.mysql.connection import (
+    Client,
     Connection,
     Flavor,
     arguments_of,
@@ -23,6 +24,7 @@ from mysync_runtime.mysql.errors import (
 )
 
 __all__ = [
+    "Client",
     "Connection",
     "ErrorClass",
     "Flavor",

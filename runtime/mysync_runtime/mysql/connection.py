@@ -4,6 +4,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import pymysql
@@ -21,6 +22,28 @@ if TYPE_CHECKING:
     Connection = pymysql.connections.Connection[pymysql.cursors.Cursor]
 else:
     Connection = pymysql.connections.Connection
+
+
+class Client(Connection):
+    """PyMySQL's connection with one TLS context for all that verify nothing.
+
+    PyMySQL itself makes one for each connection and loads the system's authorities into it, only to
+    ignore them: that takes 50 ms of CPU time.
+    """
+
+    def _create_ssl_ctx(self, sslp: dict[str, Any]) -> ssl.SSLContext:
+        if any(sslp.get(name) for name in ("ca", "capath", "cert", "verify_mode")):
+            context: ssl.SSLContext = super()._create_ssl_ctx(sslp)  # type: ignore[misc]
+            return context
+        return _unverified()
+
+
+@cache
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 @dataclass(frozen=True)
@@ -82,7 +105,7 @@ def connect(
     if write_timeout is not None:
         arguments["write_timeout"] = write_timeout
     try:
-        connection = pymysql.connections.Connection(**arguments, defer_connect=True)
+        connection = Client(**arguments, defer_connect=True)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"the TLS files can't be used: {error}", where=settings.address, mend="See `ssl`."
