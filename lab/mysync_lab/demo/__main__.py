@@ -36,7 +36,8 @@ def demo(
         raise typer.BadParameter(
             f"{source!r} is not one of {', '.join(SOURCES)}", param_hint="SOURCE"
         )
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a background shell ignores the first
+        signal.signal(number, _interrupt)
     lab, story = Lab(), Story(source, seconds, seed, logs)
     try:
         bring({lab[name].kind for name in story.servers})
