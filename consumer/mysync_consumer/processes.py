@@ -1,8 +1,8 @@
 """Several consumer processes on one machine: one parent that only starts, signals and waits.
 
 The processes know nothing of each other; the group and the checkpoint table are all they share.
-When one ends in an error, the others are stopped and the parent ends with its exit code: whoever
-runs us decides about a restart."""
+When one ends in an error, the others are stopped and the parent ends with the exit code of that
+one: whoever runs us decides about a restart."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mysync_runtime.lifecycle import EXIT_ERROR, EXIT_SIGNAL, Stop
+from mysync_runtime.lifecycle import EXIT_CLEAN, EXIT_ERROR, Stop
 from mysync_runtime.log import get_logger
 from mysync_runtime.settings import Settings
 
@@ -26,7 +26,7 @@ def run(count: int, settings: Settings, config: Path | None, stop: Stop) -> int:
     signalled = False
     while any(child.poll() is None for child in children):
         ended = [child.returncode for child in children if child.returncode is not None]
-        code = max([code, *map(_exit_code, ended)])
+        code = code or max(map(_exit_code, ended), default=0)
         if (stop.requested or ended) and not signalled:
             signalled = True
             for child in children:
@@ -39,7 +39,7 @@ def run(count: int, settings: Settings, config: Path | None, stop: Stop) -> int:
             _wait_any(children)
         else:
             stop.wait(LOOK_SECONDS)
-    return max([code, *(_exit_code(child.returncode) for child in children)])
+    return code or max(_exit_code(child.returncode) for child in children)
 
 
 def _start(number: int, settings: Settings, config: Path | None) -> "subprocess.Popen[bytes]":
@@ -61,7 +61,8 @@ def _wait_any(children: "list[subprocess.Popen[bytes]]") -> None:
 
 
 def _exit_code(code: int) -> int:
-    """A child that a signal ended has failed, unless it was told to end."""
+    """A child that a signal ended has failed, unless it was told to end: one that had not come to
+    take signals yet just dies of it."""
     if code == -signal.SIGTERM:
-        return EXIT_SIGNAL + signal.SIGTERM
+        return EXIT_CLEAN
     return EXIT_ERROR if code < 0 else code

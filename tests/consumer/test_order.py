@@ -1,5 +1,6 @@
 """Order across partitions: lines, dependencies, adoption of new metadata."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -134,10 +135,17 @@ def test_rows_before_and_after_the_adoption_of_a_routing_are_applied(
                 for value in values:
                     for id_ in range(20):
                         stage.put(id_, value)
+        stage.wait(lambda: queued(stage) == {0, 1, 2, 3}, "all partitions to have rows queued")
+        time.sleep(0.5)  # what the control topic says is known after 0.2 s at the latest
     stage.wait_applied()
     stage.assert_items()
     written = [line for line in consumer.metrics().splitlines() if "rows_written_total " in line]
     assert float(written[-1].split()[-1]) < 120, "rows after the adoption weren't coalesced"
+
+
+def queued(stage: Stage) -> set[int]:
+    status = stage.pipeline.services[0].status() or {}
+    return {int(p) for p, found in status["partitions"].items() if found.get("queued_bytes")}
 
 
 def test_many_lines_in_a_row_are_passed(stage: Stage) -> None:
