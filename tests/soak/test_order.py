@@ -57,7 +57,9 @@ def test_random_transactions_keep_their_order_over_rebalances(
                 writers.counts.transactions + TRANSACTIONS // REBALANCES * 3 // 2, TRANSACTIONS
             )
             wait_until(
-                lambda enough=enough: writers.counts.transactions >= enough, "traffic", PATIENCE
+                lambda enough=enough: writers.counts.transactions >= enough or not writers.running,
+                "traffic",
+                PATIENCE,
             )
             member = random_.choice(members)
             member.wait_ready()
