@@ -88,7 +88,7 @@ def test_a_target_that_can_not_be_reached_for_a_while_is_waited_for(
         assert consumer.running
 
 
-def test_a_killed_target_is_waited_for(make_stage: MakeStage, private_lab: Lab) -> None:
+def test_a_killed_target_is_waited_for(private_lab: Lab, make_stage: MakeStage) -> None:
     private_lab.add("mysql-k", "mysql").start()
     target = private_lab.mysql("mysql-k")
     stage = make_stage(server=target, topics={"partitions": 2}, apply={"coalesce": False}).begin()
@@ -105,7 +105,7 @@ def test_a_killed_target_is_waited_for(make_stage: MakeStage, private_lab: Lab) 
     assert consumer.running
 
 
-def test_a_killed_broker_is_waited_for(make_stage: MakeStage, private_lab: Lab) -> None:
+def test_a_killed_broker_is_waited_for(private_lab: Lab, make_stage: MakeStage) -> None:
     private_lab.add("kafka-k", "kafka").start()
     kafka = private_lab.kafka("kafka-k")
     stage = make_stage(broker=kafka, topics={"partitions": 2}).begin()

@@ -41,7 +41,7 @@ def traffic(replica: Replica, seed: str) -> Iterator[None]:
 
 @pytest.mark.parametrize("victim", ["source", "target", "kafka"])
 def test_a_server_may_be_killed_and_come_back(
-    victim: str, make_replica: MakeReplica, private_lab: Lab
+    victim: str, private_lab: Lab, make_replica: MakeReplica
 ) -> None:
     if victim == "kafka":
         server: SqlServer | KafkaServer = private_lab.kafka()

@@ -61,7 +61,7 @@ def checkpoint_epochs(lab: Lab, server: SqlServer, pipeline: str) -> Iterator[tu
 
 
 def test_a_consumer_that_wakes_up_commits_nothing_after_a_newer_claim(
-    make_replica: MakeReplica, private_lab: Lab
+    private_lab: Lab, make_replica: MakeReplica
 ) -> None:
     private_lab.add("mysql-x", "mysql")
     target = private_lab.mysql("mysql-x")
