@@ -5,8 +5,6 @@ PYTHON ?= python3
 WORKERS ?= 2
 # more arguments for pytest: make test ARGS='-k proxy'
 ARGS ?=
-# seconds that `make soak` runs
-SOAK_SECONDS ?= 600
 
 UV := $(shell command -v uv 2>/dev/null || echo .venv-tools/bin/uv)
 RUN := .venv/bin
@@ -49,11 +47,12 @@ format:
 test: setup lint
 	$(PYTEST) -n $(WORKERS) --dist loadgroup $(ARGS)
 
+# For an hour at most; the timeout is each test's.
 chaos: setup
-	$(PYTEST) -m chaos --timeout 3600 $(ARGS)
+	$(PYTEST) -m chaos --timeout 900 $(ARGS)
 
 soak: setup
-	MYSYNC_SOAK_SECONDS=$(SOAK_SECONDS) $(PYTEST) -m soak --timeout $$(( $(SOAK_SECONDS) + 3600 )) $(ARGS)
+	$(PYTEST) -m soak --timeout 3600 $(ARGS)
 
 bench: setup
 	$(RUN)/python -m benchmarks $(ARGS)

@@ -3,8 +3,8 @@
 Each seed is a pipeline of its own on servers of its own, under a mixed load, strict; the odd seeds
 write every event (`apply.coalesce: false`), because a net effect can hide what strictness would
 see. The services die at each point that a beginning passes, then, with rows flowing, at every other
-one at a random count, each time after a kill at a random moment. One seed can be run alone:
-`make chaos ARGS="-k kills --seed 5 --runs 1"`.
+one at a random count, each time after a kill at a random moment. At the end the kills of all seeds
+are counted. One seed can be run alone: `make chaos ARGS="-k kills --seed 5 --runs 1"`.
 """
 
 import random
@@ -25,11 +25,24 @@ from mysync_lab.workload.writers import Writers
 pytestmark = pytest.mark.chaos
 
 CATCH_UP = 300
+SEEDS = 6
+LEAST_KILLS = 200
+LEAST_AT_EACH_POINT = 3
+
+# Of all seeds that this process ran.
+ran: list[int] = []
+kills: Counter[str] = Counter()
+
+
+def say(what: str, counts: Counter[str]) -> None:
+    print(f"\n{what}")
+    for name, count in sorted(counts.items()):
+        print(f"  {name}: {count}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "run" in metafunc.fixturenames:
-        metafunc.parametrize("run", seeds(metafunc.config, 6))
+        metafunc.parametrize("run", seeds(metafunc.config, SEEDS))
 
 
 class Chaos:
@@ -108,6 +121,7 @@ class Chaos:
 def test_kills_everywhere_lose_and_double_nothing(
     run: int, tmp_path: Path, private_lab: Lab
 ) -> None:
+    ran.append(run)
     chaos = Chaos(tmp_path, private_lab, run)
     try:
         with chaos.replica.writers(chaos.elsewhere, seed=f"elsewhere {run}", rate=100):
@@ -117,8 +131,17 @@ def test_kills_everywhere_lose_and_double_nothing(
         chaos.replica.catch_up(CATCH_UP, [chaos.producer, chaos.consumer])
         chaos.replica.assert_equal()
         assert set(POINTS) <= set(chaos.kills)
-        print(f"\nseed {run}: {chaos.kills.total()} kills, {writers.counts}: equal")
-        for name, count in sorted(chaos.kills.items()):
-            print(f"  {name}: {count}")
+        say(f"seed {run}: {chaos.kills.total()} kills, {writers.counts}: equal", chaos.kills)
     finally:
+        kills.update(chaos.kills)
         chaos.replica.end(None)
+
+
+def test_the_seeds_together_killed_often_enough_and_everywhere() -> None:
+    """The last: of the whole suite."""
+    if len(ran) < SEEDS:
+        pytest.skip(f"{len(ran)} seeds were run here, the numbers are those of {SEEDS}")
+    say(f"{len(ran)} seeds: {kills.total()} kills", kills)
+    assert kills.total() >= LEAST_KILLS
+    seldom = {point: kills[point] for point in POINTS if kills[point] < LEAST_AT_EACH_POINT}
+    assert not seldom
