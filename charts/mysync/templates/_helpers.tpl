@@ -55,7 +55,8 @@ metadata:
     {{- end }}
 spec:
   automountServiceAccountToken: false
-  # Services called mysync-… would add MYSYNC_… variables, which are read as settings.
+  # Services called mysync-… would add MYSYNC_… variables; mysync-schema-registry's would be refused
+  # as misspelt settings.
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ $root.Values.terminationGracePeriodSeconds }}
   {{- with $root.Values.imagePullSecrets }}
