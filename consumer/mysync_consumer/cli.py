@@ -23,12 +23,13 @@ def run(
     processes_: int = typer.Option(
         0, "--processes", min=0, help="Processes to run; 0: as the settings say."
     ),
+    child: bool = typer.Option(False, "--child", hidden=True, help="One of several processes."),
 ) -> None:
     """Runs the consumer until SIGTERM; a second signal ends it at once."""
     settings = cli.start(config, "consumer", SERVICE)
     count = processes_ or settings.apply.processes
     stop = Stop(settings.grace_seconds)
-    stop.install()
+    stop.install(interrupt=not child)
     if count > 1:
         raise typer.Exit(processes.run(count, settings, config, stop))
     Service(settings, stop).run()

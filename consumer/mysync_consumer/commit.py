@@ -153,7 +153,8 @@ class Committer:
 
     def _lost(self, due: list[Row], seconds: float) -> None:
         """The connection was lost with the batch: the next claim tries fewer rows."""
-        self._limit.lost(len(due))
+        if due:
+            self._limit.lost(len(due))
         patience = self._context.settings.target.read_timeout
         if len(due) == 1 and seconds >= patience:
             found = self._report(due[0], 0, "")

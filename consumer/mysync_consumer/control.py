@@ -28,7 +28,9 @@ SCHEMA_PATIENCE = 10.0
 class Control:
     """What the control topic says, kept up to date by a thread. Safe to read from any thread.
 
-    `version` grows with every table schema.
+    `version` grows with every table schema. `caught_up`: all that the topic held at the start is
+    known. Not before may a table be bound: it takes all tables to see which of them foreign keys
+    join.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Control:
         self._by_schema: dict[int, TableSchema] = {}
         self._latest: dict[TableId, TableSchema] = {}
         self.version = 0
+        self.caught_up = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
 
@@ -110,6 +113,7 @@ class Control:
 
     def _heed(self, error: KafkaError, topic: str) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
+            self.caught_up = self.caught_up or self._info is not None
             return
         found = kafka.error_of(error, "read the control topic", topic)
         if not found.retriable:
@@ -179,13 +183,19 @@ def wait_for_info(
     failed: Callable[[], BaseException | None],
     tick: Callable[[], None],
 ) -> records.PipelineInfo:
-    """Waits for the producer's first commit. Raises Stopped, or what the follower failed with."""
+    """Waits for the producer's first commit, and for all that the control topic holds.
+
+    Raises Stopped, or what the follower failed with."""
     said = 0.0
-    while (info := control.info) is None:
+    while (info := control.info) is None or not control.caught_up:
         if (error := failed()) is not None:
             raise error
         if time.monotonic() - said > 10:
-            get_logger("control").info("waiting for the producer to create the pipeline's topics")
+            get_logger("control").info(
+                "waiting for the producer to create the pipeline's topics"
+                if info is None
+                else "reading the control topic"
+            )
             said = time.monotonic()
         tick()
         stop.sleep(0.1)

@@ -36,11 +36,14 @@ class Frontier:
 
 
 class Frontiers:
-    """The frontiers of all `partitions` partitions, shared by the threads of a process."""
+    """The frontiers of all `partitions` partitions, shared by the threads of a process.
+
+    `forgotten` counts how often they were."""
 
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions
         self.waiting = 0
+        self.forgotten = 0
         self._known: dict[int, Frontier] = {}
         lock = threading.Lock()
         self._changed = threading.Condition(lock)
@@ -65,6 +68,7 @@ class Frontiers:
         """Call it with a connection made since one was lost: what was known may be so no more."""
         with self._changed:
             self._known.clear()
+            self.forgotten += 1
 
     def _take(self, partition: int, frontier: Frontier) -> None:
         known = self._known.get(partition)

@@ -4,12 +4,13 @@ All causes are collected, each with the statement that mends it. Variables that 
 running are read again at each session's start (`session.set_up`).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 
 from confluent_kafka.admin import AdminClient
 
 from mysync_consumer.errors import GroupConflict
-from mysync_runtime import kafka
+from mysync_runtime import kafka, mysql
 from mysync_runtime.errors import (
     DataError,
     Failure,
@@ -18,7 +19,7 @@ from mysync_runtime.errors import (
     TopicRecreated,
 )
 from mysync_runtime.log import get_logger
-from mysync_runtime.mysql import Connection, Flavor, flavor, rows, scalar, variables
+from mysync_runtime.mysql import Connection, Flavor, flavor, rows, variables
 from mysync_runtime.settings import MIB, Settings
 from mysync_schemas.control import PipelineInfo
 
@@ -95,24 +96,36 @@ def _modes(found: Mapping[str, str], what: Flavor) -> Iterator[Failure]:
             yield Failure(f"{name} is {value}", f"SET GLOBAL {name} = '{wanted}'")
 
 
+OWN_TABLES = {"CREATE", "SELECT", "INSERT", "UPDATE", "DELETE"}
+"""What is needed on mysync.*, where not everything is granted."""
+
+
 def _grants(connection: Connection, what: Flavor) -> Iterator[Failure]:
     """Asks the server for the user's privileges; what a role grants counts when it is active."""
-    user = scalar(connection, "SELECT CURRENT_USER()")
-    quoted = "'" + str(user).replace("@", "'@'") + "'"
-    text = " ".join(
-        str(value) for row in rows(connection, "SHOW GRANTS") for value in row.values()
-    ).upper()
-    if "ALL PRIVILEGES ON *.*" in text:
+    account = mysql.account(connection)
+    found = [
+        str(value).upper().replace("\\", "")
+        for row in rows(connection, "SHOW GRANTS")
+        for value in row.values()
+    ]
+    # GRANT privileges ON object TO account …; a role's own line has no object.
+    grants = [
+        (grant.partition(" ON ")[0], grant.partition(" ON ")[2].partition(" TO ")[0])
+        for grant in found
+    ]
+    everywhere = " ".join(privileges for privileges, where in grants if where == "*.*")
+    if "ALL PRIVILEGES" in everywhere:
         return
-    wanted = ("BINLOG REPLAY",) if what.is_mariadb else ("REPLICATION_APPLIER",)
-    for privilege in wanted:
-        if privilege not in text and "SUPER" not in text:
-            yield Failure(
-                f"{user} may not apply row events", f"GRANT {privilege} ON *.* TO {quoted}"
-            )
-    if "MYSYNC" not in text and " ON *.*" not in text.replace("USAGE ON *.*", ""):
+    privilege = "BINLOG REPLAY" if what.is_mariadb else "REPLICATION_APPLIER"
+    if privilege not in everywhere and "SUPER" not in everywhere:
         yield Failure(
-            f"{user} may not keep the tables mysync.*", f"GRANT ALL ON mysync.* TO {quoted}"
+            f"{account} may not apply row events", f"GRANT {privilege} ON *.* TO {account}"
+        )
+    ours = " ".join(p for p, where in grants if where == "*.*" or where.startswith("`MYSYNC`."))
+    words = set(re.findall(r"\w+", ours))
+    if "ALL PRIVILEGES" not in ours and not words >= OWN_TABLES:
+        yield Failure(
+            f"{account} may not keep the tables mysync.*", f"GRANT ALL ON mysync.* TO {account}"
         )
 
 

@@ -2,48 +2,54 @@
 
 The processes know nothing of each other; the group and the checkpoint table are all they share.
 When one ends in an error, the others are stopped and the parent ends with the exit code of that
-one: whoever runs us decides about a restart."""
+one: whoever runs us decides about a restart.
+
+A terminal's Ctrl-C reaches all of them. They leave it to the parent, which passes it on as SIGTERM:
+two signals would end them at once."""
 
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
-from mysync_runtime.lifecycle import EXIT_CLEAN, EXIT_ERROR, Stop
+from mysync_runtime.lifecycle import EXIT_CLEAN, EXIT_ERROR, Stop, abort
 from mysync_runtime.log import get_logger
 from mysync_runtime.settings import Settings
 
 LOOK_SECONDS = 0.2
 
+Child = subprocess.Popen[bytes]
+
 
 def run(count: int, settings: Settings, config: Path | None, stop: Stop) -> int:
     """Runs `count` processes until all have ended; returns the exit code."""
     log = get_logger("processes")
-    children = [_start(number, settings, config) for number in range(count)]
+    children: list[Child] = []
+    _hand_on_a_second_signal(children, stop)
+    children += [_start(number, settings, config) for number in range(count)]
     log.info("started", pids=[child.pid for child in children])
-    code = 0
-    signalled = False
-    while any(child.poll() is None for child in children):
-        ended = [child.returncode for child in children if child.returncode is not None]
-        code = code or max(map(_exit_code, ended), default=0)
-        if (stop.requested or ended) and not signalled:
-            signalled = True
-            for child in children:
-                if child.poll() is None:
-                    child.send_signal(signal.SIGTERM)
-        if signalled and stop.requested and stop.remaining() == 0:
-            for child in children:
-                child.kill()
-        if signalled:
-            _wait_any(children)
+    code = EXIT_CLEAN
+    told = False
+    while None in (codes := [child.poll() for child in children]):
+        ended = [_exit_code(each) for each in codes if each is not None]
+        code = code or max(ended, default=EXIT_CLEAN)
+        if (stop.requested or ended) and not told:
+            told = True
+            _signal(children, signal.SIGTERM)
+        if told and stop.requested and stop.remaining() == 0:
+            _signal(children, signal.SIGKILL)
+        if told:
+            _wait_for_one(children)
         else:
             stop.wait(LOOK_SECONDS)
-    return code or max(_exit_code(child.returncode) for child in children)
+    return code or max(_exit_code(each) for each in codes if each is not None)
 
 
-def _start(number: int, settings: Settings, config: Path | None) -> "subprocess.Popen[bytes]":
-    arguments = [sys.executable, "-m", "mysync_consumer", "run", "--processes", "1"]
+def _start(number: int, settings: Settings, config: Path | None) -> Child:
+    arguments = [sys.executable, "-m", "mysync_consumer", "run", "--processes", "1", "--child"]
     if config is not None:
         arguments += ["--config", str(config)]
     port = settings.http.consumer_port
@@ -51,13 +57,32 @@ def _start(number: int, settings: Settings, config: Path | None) -> "subprocess.
     return subprocess.Popen(arguments, env=environment)
 
 
-def _wait_any(children: "list[subprocess.Popen[bytes]]") -> None:
+def _hand_on_a_second_signal(children: Sequence[Child], stop: Stop) -> None:
+    """Whoever ends the parent at once ends all."""
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        if stop.requested:
+            _signal(children, signal.SIGKILL)
+            abort(number)
+        stop.request(signal.Signals(number).name)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+
+
+def _signal(children: Sequence[Child], number: signal.Signals) -> None:
     for child in children:
-        if child.poll() is None:
-            try:
-                child.wait(LOOK_SECONDS)
-            except subprocess.TimeoutExpired:
-                return
+        child.send_signal(number)  # does nothing to one that has ended
+
+
+def _wait_for_one(children: Sequence[Child]) -> None:
+    """Waits a moment for the first that lives."""
+    living = next((child for child in children if child.returncode is None), None)
+    if living is not None:
+        try:
+            living.wait(LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            return
 
 
 def _exit_code(code: int) -> int:

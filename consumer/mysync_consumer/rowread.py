@@ -334,7 +334,7 @@ def read_deps(cursor: Cursor) -> tuple[tuple[int, int], ...]:
             cursor.varint()  # the block's size
             count = -count
         # An item has at least two bytes.
-        if count > cursor.end - cursor.pos:
+        if count < 0 or count > cursor.end - cursor.pos:
             raise BadBytes(f"{count} dependencies before byte {cursor.pos}")
         for _ in range(count):
             partition = cursor.varint()

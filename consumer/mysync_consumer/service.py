@@ -247,7 +247,7 @@ class Service:
         if self.state != "running":
             return http.Readiness(False, self.state)
         workers = list(self._workers.values())
-        if not workers:
+        if not workers and self._owner is None:
             return http.Readiness(False, "no partition is assigned yet")
         waiting = [w.partition for w in workers if not w.streaming]
         if waiting:

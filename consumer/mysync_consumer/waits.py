@@ -86,9 +86,11 @@ class Waits:
                     seconds=round(seconds),
                 )
 
+        self._behind = []
         self._current = reason, seq, since
         try:
-            metrics.WAITED.labels(reason).inc(self._frontiers.wait(over, tick))
+            self._frontiers.wait(over, tick)
         finally:
+            metrics.WAITED.labels(reason).inc(time.monotonic() - since)
             self._current = None
             gauge.set(0)

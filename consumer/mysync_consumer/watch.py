@@ -57,10 +57,14 @@ class Watch:
     def _watch(self) -> None:
         context = self._context
         settings = context.settings
+        forgotten = context.frontiers.forgotten
         session = Session.open(settings.target, settings.apply)
         try:
             while not self._ended.is_set():
                 found = checkpoint.read_all(session.connection, settings.pipeline)
+                if context.frontiers.forgotten != forgotten:
+                    # Somebody lost the target: behind the same address there may be another one.
+                    return
                 context.frontiers.update(
                     {
                         partition: Frontier(

@@ -9,7 +9,7 @@ ROWS = Counter(
 )
 LAG = Gauge(
     "mysync_producer_lag_seconds",
-    "Age of the last transaction committed to Kafka when it was committed; 0 when nothing waits.",
+    "Age of the last transaction committed to Kafka; 0 while nothing waits to be.",
 )
 COMMITS = Counter("mysync_producer_commits_total", "Kafka transactions committed.")
 COMMIT_SECONDS = Histogram(

@@ -79,8 +79,8 @@ def examine(source: Source, settings: Settings, filters: Filters) -> Report:
         )
         return report
     report.failures += _variables(variables, source.flavor)
-    report.failures += _log_filters(source, settings)
-    report.failures += _grants(source, settings, filters, report)
+    report.failures += _log_filters(source)
+    report.failures += _grants(source, filters, report)
     report.failures += _identity(source, settings)
     report.failures += _replica(source, variables)
     report.warnings += _durability(variables)
@@ -120,14 +120,14 @@ def _variables(variables: Mapping[str, str], flavor: Flavor) -> Iterator[Failure
             )
 
 
-def _log_filters(source: Source, settings: Settings) -> Iterator[Failure]:
+def _log_filters(source: Source) -> Iterator[Failure]:
     try:
         status = source.status()
     except SetupError:
         privilege = "BINLOG MONITOR" if source.flavor.is_mariadb else "REPLICATION CLIENT"
         yield Failure(
             "the user may not see where the binary log ends",
-            f"GRANT {privilege} ON *.* TO {_user(settings)}",
+            f"GRANT {privilege} ON *.* TO {source.account()}",
         )
         return
     for column, option in (
@@ -141,16 +141,14 @@ def _log_filters(source: Source, settings: Settings) -> Iterator[Failure]:
             )
 
 
-def _grants(
-    source: Source, settings: Settings, filters: Filters, report: Report
-) -> Iterator[Failure]:
+def _grants(source: Source, filters: Filters, report: Report) -> Iterator[Failure]:
     grants = [str(next(iter(row.values()))) for row in source.rows("SHOW GRANTS")]
     upper = [grant.upper() for grant in grants]
     everything = any(g.startswith("GRANT ALL PRIVILEGES ON *.* ") for g in upper)
     if not everything and not any("REPLICATION SLAVE" in g.partition(" ON ")[0] for g in upper):
         yield Failure(
             "the user may not read the binary log",
-            f"GRANT REPLICATION SLAVE ON *.* TO {_user(settings)}",
+            f"GRANT REPLICATION SLAVE ON *.* TO {source.account()}",
         )
     reads = [g.partition(" ON ")[2] for g in upper if _may_select(g)]
     if any(what.startswith("*.* ") for what in reads):
@@ -162,13 +160,13 @@ def _grants(
                 Failure(
                     f"the user may not SELECT everywhere, so of {pattern} it sees only what it may "
                     "read; rows of a table that it can't see stop the producer",
-                    f"GRANT SELECT ON *.* TO {_user(settings)}",
+                    f"GRANT SELECT ON *.* TO {source.account()}",
                 )
             )
         elif not any(_names(what, database) for what in reads):
             yield Failure(
                 f"the user may not read the definitions of {pattern}",
-                f"GRANT SELECT ON `{database}`.* TO {_user(settings)}",
+                f"GRANT SELECT ON `{database}`.* TO {source.account()}",
             )
 
 
@@ -179,10 +177,6 @@ def _may_select(grant: str) -> bool:
 
 def _names(what: str, database: str) -> bool:
     return what.replace("\\", "").startswith(f"`{database.upper()}`.")
-
-
-def _user(settings: Settings) -> str:
-    return f"'{settings.source.user}'@'%'"
 
 
 def _identity(source: Source, settings: Settings) -> Iterator[Failure]:

@@ -15,6 +15,7 @@ from mysync_producer import metrics, points, preflight
 from mysync_producer.capture import Capture
 from mysync_producer.errors import LeadershipLost
 from mysync_producer.filters import Filters
+from mysync_producer.lag import lag
 from mysync_producer.leader import Leader
 from mysync_producer.session import Session
 from mysync_producer.source import Source
@@ -163,6 +164,10 @@ class Producer:
             between = not (transaction.open or behind)
             if publisher.open and (between or publisher.overdue(now)):
                 session.commit(capture)
+            if between and not publisher.open:
+                lag.nothing_waits()
+            else:
+                lag.waits(capture.source_us or time.time_ns() // 1000)
         session.keep_whole(capture)
 
     def _pause(self) -> float:

@@ -13,6 +13,7 @@ from mysync_producer.connection import Identity, open_dump
 from mysync_producer.definitions import adopted, control_records
 from mysync_producer.filters import Filters
 from mysync_producer.heartbeat import Pulse
+from mysync_producer.lag import lag
 from mysync_producer.publisher import Record
 from mysync_producer.rowcodec import Sequencer
 from mysync_producer.source import Source, verify_source
@@ -87,6 +88,7 @@ class Session:
         self._heartbeat_id = self.info.ids()["Heartbeat"]
         self._pulse = Pulse(time.monotonic())
         self._server: Server = self.state.server
+        lag.waits(self.state.ts_us or time.time_ns() // 1000)
 
     # -- the source
 
@@ -129,6 +131,7 @@ class Session:
         when a transaction is half sent."""
         self.streaming = False
         metrics.RECONNECTS.inc()
+        lag.waits(time.time_ns() // 1000)
         if self.publisher.open:
             if capture.transaction.sent:
                 raise error
@@ -178,7 +181,7 @@ class Session:
         metrics.COMMIT_SECONDS.observe(time.monotonic() - began)
         metrics.SEQ.set(state.seq)
         if capture.source_us:
-            metrics.LAG.set(max(0.0, (now_us - capture.source_us) / 1e6))
+            lag.committed(capture.source_us)
 
     def adopt_when_due(self, capture: Capture) -> None:
         """Once the stream has passed what the tables' definitions were read after: a line, and the
@@ -247,6 +250,7 @@ class Session:
         """Gives up what isn't committed."""
         self.streaming = False
         self.publisher.close()
+        lag.nothing_waits()
 
     def _send(self, copies: list[tuple[None, bytes]]) -> None:
         """One record to each partition."""

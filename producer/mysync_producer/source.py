@@ -120,6 +120,10 @@ class Source:
     def rows(self, sql: str, arguments: object = None) -> list[dict[str, Any]]:
         return self._ask(lambda connection: mysql.rows(connection, sql, arguments))
 
+    def account(self) -> str:
+        """As a GRANT names it."""
+        return self._ask(mysql.account)
+
     def status(self) -> dict[str, Any] | None:
         """SHOW BINARY LOG STATUS, as this server calls it."""
         statements = ["SHOW MASTER STATUS"]

@@ -82,10 +82,11 @@ class Stop:
         """Becomes readable when a stop is requested; never read from it."""
         return self._read_end
 
-    def install(self) -> None:
-        """Takes SIGTERM and SIGINT of this process. Only in the main thread."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+    def install(self, *, interrupt: bool = True) -> None:
+        """Takes SIGTERM and SIGINT of this process; without `interrupt` SIGINT is ignored: a parent
+        takes it. Only in the main thread."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal if interrupt else signal.SIG_IGN)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self.requested:

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +65,32 @@ def test_several_processes_are_one_command(make_stage: MakeStage) -> None:
     stage.wait_applied()
     stage.assert_items()
     assert consumer.stop() == 0
+
+
+def children_of(stage: Stage) -> list[int]:
+    """The processes of the command, in the order in which they were started."""
+    parent = stage.pipeline.services[0].pid
+    found = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return sorted(map(int, found))
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_command_ends_when_any_of_its_processes_dies(
+    make_stage: MakeStage, number: int
+) -> None:
+    stage = make_stage(topics={"partitions": 4}).begin()
+    consumer = stage.consumer(arguments=["--processes", "2"])
+    stage.wait(lambda: len(owners(stage) - {"None"}) == 2, "both processes to own partitions")
+    os.kill(children_of(stage)[number], signal.SIGKILL)
+    assert consumer.wait_exit(60) == 1
+
+
+def test_an_interrupt_of_all_processes_at_once_is_one_clean_stop(make_stage: MakeStage) -> None:
+    stage = make_stage(topics={"partitions": 4}).begin()
+    consumer = stage.consumer(arguments=["--processes", "2"])
+    stage.wait(lambda: len(owners(stage) - {"None"}) == 2, "both processes to own partitions")
+    os.killpg(consumer.pid, signal.SIGINT)
+    assert consumer.wait_exit(60) == 0
 
 
 def test_a_divergence_in_one_of_several_processes_ends_the_command(make_stage: MakeStage) -> None:

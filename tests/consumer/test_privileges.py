@@ -40,6 +40,13 @@ def test_a_table_that_may_not_be_read_is_named_with_the_grant_that_is_missing(we
     weak.wait_applied()
 
 
+def test_a_user_that_may_only_apply_row_events_is_told_what_else_it_needs(weak: Stage) -> None:
+    weak.sql(f"REVOKE ALL ON mysync.* FROM {USER}")
+    consumer = weak.consumer()
+    assert consumer.wait_exit(90) == SETUP_ERROR
+    assert f"GRANT ALL ON mysync.* TO '{USER}'@'%'" in consumer.log_tail(1)
+
+
 def test_a_checkpoint_that_may_no_longer_be_read_ends_the_process(weak: Stage) -> None:
     consumer = weak.ready()
     weak.sql(f"REVOKE ALL ON mysync.* FROM {USER}")

@@ -60,6 +60,15 @@ def test_what_is_absent_reads_as_absent(hot: Hot) -> None:
     assert (deleted.after_start, deleted.after_end) == (-1, -1)
 
 
+def test_the_most_negative_count_of_dependencies_is_refused(hot: Hot) -> None:
+    value = encode("c", deps=[{"partition": 1, "seq": 2}])
+    at = value.index(bytes.fromhex("020202040000 02".replace(" ", "")[:8]))
+    lowest = b"\xff" * 9 + b"\x01"  # -2**63, whose negation is no 64-bit number
+    wrong = value[: at + 1] + lowest + b"\x04" + value[at + 2 :]
+    with pytest.raises(hot.rowread.CorruptRecord, match="dependencies"):
+        hot.rowread.read_row(hot.rowread.TableReader(SCHEMA), wrong)
+
+
 def test_dependencies_in_several_blocks_are_all_read(hot: Hot) -> None:
     value = encode("c", deps=[{"partition": 1, "seq": 2}])
     # [2, p1, s2, 0] behind the union index 2 becomes: block of 1; block of -1 with its size; end

@@ -136,6 +136,24 @@ def test_a_certificate_is_checked_against_its_authority(mysql_a: SqlServer) -> N
         mysql.connect(settings_of(mysql_a, ssl={"mode": "verify_identity", "ca": authority}))
 
 
+@pytest.mark.parametrize(
+    ("mode", "verified", "named"),
+    [
+        ("preferred", ssl.CERT_NONE, False),
+        ("required", ssl.CERT_NONE, False),
+        ("verify_ca", ssl.CERT_REQUIRED, False),
+        ("verify_identity", ssl.CERT_REQUIRED, True),
+    ],
+)
+def test_the_systems_authorities_verify_what_the_mode_says(
+    mode: str, verified: ssl.VerifyMode, named: bool
+) -> None:
+    settings = MysqlSettings.model_validate({"ssl": {"mode": mode}})
+    client = mysql.Client(**mysql.arguments_of(settings), defer_connect=True)
+    context: ssl.SSLContext = client.ctx
+    assert (context.verify_mode, context.check_hostname) == (verified, named)
+
+
 def test_tls_that_the_server_doesnt_offer_is_not_done_without(mariadb_a: SqlServer) -> None:
     mysql.connect(settings_of(mariadb_a)).close()
     with pytest.raises(ConfigError, match="SSL"):

@@ -25,7 +25,8 @@ else:
 
 
 class Client(Connection):
-    """PyMySQL's connection with one TLS context for all that verify nothing.
+    """PyMySQL's connection, with the host name verified wherever that was asked for, and with one
+    TLS context for all that verify nothing.
 
     PyMySQL itself makes one for each connection and loads the system's authorities into it, only to
     ignore them: that takes 50 ms of CPU time.
@@ -34,6 +35,9 @@ class Client(Connection):
     def _create_ssl_ctx(self, sslp: dict[str, Any]) -> ssl.SSLContext:
         if any(sslp.get(name) for name in ("ca", "capath", "cert", "verify_mode")):
             context: ssl.SSLContext = super()._create_ssl_ctx(sslp)  # type: ignore[misc]
+            # Without a file of authorities PyMySQL lets the host name pass unchecked.
+            if sslp.get("check_hostname"):
+                context.check_hostname = True
             return context
         return _unverified()
 
@@ -198,6 +202,12 @@ def scalar(connection: Connection, sql: str, arguments: object = None) -> Any:
         cursor.execute(sql, arguments)
         row = cursor.fetchone()
     return None if row is None else row[0]
+
+
+def account(connection: Connection) -> str:
+    """The account that the server has taken us for, as a GRANT names it."""
+    user, _, host = str(scalar(connection, "SELECT CURRENT_USER()")).rpartition("@")
+    return f"'{user}'@'{host}'"
 
 
 def rows(connection: Connection, sql: str, arguments: object = None) -> list[dict[str, Any]]:
