@@ -7,7 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -90,29 +96,79 @@ def test_being_fenced_by_kafka_asks_the_election_again(code: int) -> None:
     assert type(failure_of(lambda: broken.commit(STATE))) is LeadershipLost
 
 
-# -- a topic that doesn't take what is sent
+# -- on a real broker
 
 
 @pytest.fixture
-def small(kafka: KafkaServer) -> Iterator[tuple[Settings, AdminClient]]:
-    """A pipeline's topics, and somebody made the rows topic's messages small."""
+def pipeline(kafka: KafkaServer) -> Iterator[tuple[Settings, AdminClient]]:
+    """A pipeline's topics."""
     settings = Settings.model_validate(
         {
-            "pipeline": f"small_{uuid.uuid4().hex[:8]}",
+            "pipeline": f"publisher_{uuid.uuid4().hex[:8]}",
             "kafka": {"bootstrap_servers": [kafka.bootstrap]},
             "topics": {"partitions": 1},
         }
     )
     admin = rk.connect_at_start(settings.kafka, Stop())
     prepare_topics(admin, settings, Stop())
+    yield settings, admin
+    for future in admin.delete_topics([spec.name for spec in rk.topic_specs(settings)]).values():
+        future.exception()
+
+
+def stored(settings: Settings, isolation: str) -> list[bytes | None]:
+    """The values in the rows topic's partition, from its beginning."""
+    properties = rk.consumer_properties(settings, group_id="nobody")
+    consumer = Consumer(properties | {"isolation.level": isolation})
+    consumer.assign([TopicPartition(settings.rows_topic, 0, OFFSET_BEGINNING)])
+    found, quiet = [], 0
+    while quiet < 3:
+        message = consumer.poll(1)
+        if message is None:
+            quiet += 1
+        elif message.error() is None:
+            found.append(message.value())
+    consumer.close()
+    return found
+
+
+def test_a_publisher_that_outlives_a_take_over_commits_nothing_any_more(
+    pipeline: tuple[Settings, AdminClient],
+) -> None:
+    """No election here: it is Kafka that says so, and nobody reads what was under way."""
+    settings, _ = pipeline
+    zombie, heir = Publisher(settings, [-1], Stop()), Publisher(settings, [-1], Stop())
+    zombie.take_over()
+    zombie.send([[(None, b"before")]], 6)
+    zombie.commit(STATE)
+    zombie.send([[(None, b"late"), (None, b"held back")]], 13)
+    assert zombie._producer.flush(30) == 0
+    assert stored(settings, "read_uncommitted") == [b"before", b"late"]
+    heir.take_over()
+    heir.send([[(None, b"after")]], 5)
+    heir.commit(STATE)
+    assert type(failure_of(lambda: zombie.commit(STATE))) is LeadershipLost
+    zombie.close()
+    heir.send([[(None, b"and on")]], 6)
+    heir.commit(STATE)
+    heir.close()
+    assert b"late" in stored(settings, "read_uncommitted")
+    assert stored(settings, "read_committed") == [b"before", b"after", b"and on"]
+
+
+# -- a topic that doesn't take what is sent
+
+
+@pytest.fixture
+def small(pipeline: tuple[Settings, AdminClient]) -> tuple[Settings, AdminClient]:
+    """Somebody made the rows topic's messages small."""
+    settings, admin = pipeline
     entry = ConfigEntry("max.message.bytes", "1000", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, settings.rows_topic)
     resource.add_incremental_config(entry)
     for future in admin.incremental_alter_configs([resource]).values():
         future.result()
-    yield settings, admin
-    for future in admin.delete_topics([spec.name for spec in rk.topic_specs(settings)]).values():
-        future.exception()
+    return pipeline
 
 
 def test_a_topic_with_too_small_messages_is_refused_with_what_mends_it(
