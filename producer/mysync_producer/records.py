@@ -1,23 +1,19 @@
 """What the pipeline's topics hold: read back at a start, and by `status`."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
-    KafkaError,
     KafkaException,
-    Message,
     TopicPartition,
 )
 
 from mysync_producer.definitions import Definitions
 from mysync_producer.state import State
 from mysync_runtime import kafka
-from mysync_runtime.errors import LogHole, StateLost, TransientError
+from mysync_runtime.errors import LogHole, StateLost
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.settings import Settings
 from mysync_schemas import control
@@ -30,8 +26,6 @@ from mysync_schemas.table import TableSchema
 
 __all__ = ["Committed", "read_control", "read_last", "read_offset", "read_state", "seq_of"]
 
-_PATIENCE = 30.0
-
 
 @dataclass(frozen=True)
 class Committed:
@@ -39,51 +33,6 @@ class Committed:
 
     offset: int
     metadata: str
-
-
-def read_ends(
-    settings: Settings,
-    starts: Mapping[tuple[str, int], int],
-    stop: Stop,
-    tick: Callable[[], None] = lambda: None,
-) -> Iterator[Message]:
-    """All committed records of several partitions, each from its start to its end.
-
-    Raises RecordsDeleted for a start outside of the log, TransientError after 30 s of silence.
-    """
-    left = set(starts)
-    # The end of a partition is told by an empty answer: nobody shall wait for it to fill.
-    consumer = kafka.reader(settings, **{"fetch.wait.max.ms": 10})
-    try:
-        # Asking for the beginning here is faster than OFFSET_BEGINNING, by half a second.
-        consumer.assign(
-            [
-                TopicPartition(t, p, kafka.watermarks(consumer, t, p)[0] if at < 0 else at)
-                for (t, p), at in starts.items()
-            ]
-        )
-        progress = time.monotonic()
-        while left:
-            stop.raise_if_requested()
-            tick()
-            message = consumer.poll(0.2)
-            if message is None:
-                if time.monotonic() - progress > _PATIENCE:
-                    raise TransientError(f"Kafka gave no records for {_PATIENCE:g} s")
-                continue
-            progress = time.monotonic()
-            error = message.error()
-            if error is None:
-                yield message
-            elif error.code() == KafkaError._PARTITION_EOF:
-                left.discard((str(message.topic()), message.partition() or 0))
-            else:
-                found = kafka.error_of(error, "read the topics", str(message.topic()))
-                if not found.retriable:
-                    raise found
-    finally:
-        with suppress(RuntimeError):
-            consumer.close()
 
 
 def read_control(
@@ -94,7 +43,7 @@ def read_control(
     definitions = Definitions()
     schemas: dict[int, str] = {}
     start = {(settings.control_topic, 0): OFFSET_BEGINNING}
-    for message in read_ends(settings, start, stop, tick):
+    for message in kafka.read_ends(settings, start, stop, tick):
         value = message.value()
         where = f"{settings.control_topic}/0 offset {message.offset()}"
         if value is None:
@@ -118,7 +67,7 @@ def read_state(
     """The last state record; None when there is none."""
     key, last = settings.pipeline.encode(), None
     start = {(settings.state_topic, 0): OFFSET_BEGINNING}
-    for message in read_ends(settings, start, stop, tick):
+    for message in kafka.read_ends(settings, start, stop, tick):
         if message.key() == key:
             last = message
     if last is None:
@@ -167,7 +116,7 @@ def read_last(
         consumer.close()
     last: list[tuple[int, int] | None] = [None] * len(offsets)
     markers = set() if info is None else {info.ids()[n] for n in ("Line", "Heartbeat", "Part")}
-    for message in read_ends(settings, starts, stop, tick):
+    for message in kafka.read_ends(settings, starts, stop, tick):
         partition, offset = message.partition() or 0, message.offset() or 0
         where = f"{topic}/{partition} offset {offset}"
         try:

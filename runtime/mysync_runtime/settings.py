@@ -5,7 +5,6 @@ Every key `x` that holds a secret can be given as `x_file` instead, in the file 
 refused, naming the nearest known one.
 """
 
-import re
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -373,7 +372,3 @@ class Settings(BaseSettings):
     @property
     def consumer_group(self) -> str:
         return f"mysync-consumer-{self.pipeline}-{self.target.name}"
-
-
-def is_pipeline_name(name: str) -> bool:
-    return re.fullmatch(PIPELINE_PATTERN, name) is not None

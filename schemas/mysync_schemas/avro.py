@@ -7,8 +7,6 @@ Source: Avro specification 1.12, "Binary Encoding".
 
 from __future__ import annotations
 
-from struct import Struct
-
 import cython
 
 from mysync_schemas.errors import BadRecord, Truncated
@@ -17,22 +15,15 @@ __all__ = [
     "encode_long",
     "read_boolean",
     "read_bytes",
-    "read_double",
-    "read_float",
     "read_long",
     "read_string",
     "skip_bytes",
-    "skip_long",
     "write_boolean",
     "write_bytes",
-    "write_double",
-    "write_float",
     "write_long",
     "write_string",
 ]
 
-_FLOAT = Struct("<f")
-_DOUBLE = Struct("<d")
 _MIN = -(1 << 63)
 _MAX = (1 << 63) - 1
 
@@ -79,16 +70,6 @@ def write_boolean(out: bytearray, value: bool) -> None:
     out.append(1 if value else 0)
 
 
-def write_float(out: bytearray, value: float) -> None:
-    """Four bytes, little-endian IEEE 754."""
-    out += _FLOAT.pack(value)
-
-
-def write_double(out: bytearray, value: float) -> None:
-    """Eight bytes, little-endian IEEE 754."""
-    out += _DOUBLE.pack(value)
-
-
 @cython.locals(
     z=cython.ulonglong,
     b=cython.ulonglong,
@@ -118,11 +99,6 @@ def read_long(buf: bytes, pos: int) -> tuple[int, int]:
     if z & 1:
         v = -v - 1
     return v, at
-
-
-def skip_long(buf: bytes, pos: int) -> int:
-    """The position behind an int or long."""
-    return read_long(buf, pos)[1]
 
 
 def _length(buf: bytes, pos: int) -> tuple[int, int]:
@@ -162,17 +138,3 @@ def read_boolean(buf: bytes, pos: int) -> tuple[bool, int]:
     if buf[pos] > 1:
         raise BadRecord(f"byte {pos} is 0x{buf[pos]:02x}, not an Avro boolean")
     return buf[pos] == 1, pos + 1
-
-
-def read_float(buf: bytes, pos: int) -> tuple[float, int]:
-    """(a float, the position behind it)."""
-    if not 0 <= pos <= len(buf) - 4:
-        raise Truncated(f"an Avro float at byte {pos} runs past the end, byte {len(buf)}")
-    return _FLOAT.unpack_from(buf, pos)[0], pos + 4
-
-
-def read_double(buf: bytes, pos: int) -> tuple[float, int]:
-    """(a double, the position behind it)."""
-    if not 0 <= pos <= len(buf) - 8:
-        raise Truncated(f"an Avro double at byte {pos} runs past the end, byte {len(buf)}")
-    return _DOUBLE.unpack_from(buf, pos)[0], pos + 8

@@ -17,11 +17,11 @@ import re
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Final, Protocol, Self
+from typing import Final
 
 from mysync_schemas.errors import BadGtid
 
-__all__ = ["AnyGtidSet", "GtidSet", "MariadbGtidSet"]
+__all__ = ["GtidSet", "MariadbGtidSet"]
 
 MAX_GNO: Final = 2**63 - 2  # the last transaction number that MySQL gives out
 
@@ -31,27 +31,6 @@ _UUID: Final = re.compile(
 _TAG: Final = re.compile(r"[a-z_][a-z0-9_]{0,31}", re.IGNORECASE)
 _INTERVAL: Final = re.compile(r"([0-9]{1,19})(?:\s*-\s*([0-9]{1,19}))?")
 _TAGGED: Final = 1
-
-
-class AnyGtidSet(Protocol):
-    """What the two flavours have in common."""
-
-    def add(self, gtid: str) -> None:
-        """Takes one more transaction into the set."""
-
-    def contains(self, gtid: str) -> bool:
-        """Whether the set holds this transaction."""
-
-    def covers(self, other: Self) -> bool:
-        """Whether everything in `other` is in here."""
-
-    def isempty(self) -> bool:
-        """Whether it holds nothing."""
-
-    def copy(self) -> Self:
-        """An independent set with the same members."""
-
-    def __str__(self) -> str: ...
 
 
 class _Intervals:

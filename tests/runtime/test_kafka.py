@@ -74,7 +74,7 @@ def send(producer: Producer, topic: str, *values: bytes, commit: bool = True) ->
 
 
 def values(settings: Settings, start: int = -2) -> list[bytes | None]:
-    read = rk.read_to_end(settings, settings.rows_topic, 0, start, stop=Stop())
+    read = rk.read_ends(settings, {(settings.rows_topic, 0): start}, Stop())
     return [message.value() for message in read]
 
 
@@ -363,7 +363,7 @@ def test_a_stop_ends_reading(settings: Settings, topics: dict[str, rk.TopicInfo]
     stop = Stop()
     stop.request()
     with pytest.raises(Stopped):
-        list(rk.read_to_end(settings, settings.rows_topic, stop=stop))
+        list(rk.read_ends(settings, {(settings.rows_topic, 0): -2}, stop))
 
 
 def test_watermarks_are_those_of_now(settings: Settings, topics: dict[str, rk.TopicInfo]) -> None:

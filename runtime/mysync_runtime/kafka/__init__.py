@@ -21,7 +21,7 @@ from mysync_runtime.kafka.properties import (
     new_client,
     producer_properties,
 )
-from mysync_runtime.kafka.reading import read_to_end, reader, watermarks
+from mysync_runtime.kafka.reading import read_ends, reader, watermarks
 
 __all__ = [
     "BATCH_OVERHEAD",
@@ -41,7 +41,7 @@ __all__ = [
     "kafka_error",
     "new_client",
     "producer_properties",
-    "read_to_end",
+    "read_ends",
     "reader",
     "topic_specs",
     "watermarks",

@@ -1,12 +1,11 @@
-"""Reading a partition outside any group."""
+"""Reading partitions outside any group."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     Consumer,
     KafkaError,
     KafkaException,
@@ -45,58 +44,48 @@ def reader(settings: Settings, **properties: Any) -> Consumer:
     )
 
 
-def read_to_end(
+def read_ends(
     settings: Settings,
-    topic: str,
-    partition: int = 0,
-    start: int = OFFSET_BEGINNING,
-    *,
+    starts: Mapping[tuple[str, int], int],
     stop: Stop,
-    patience: float = START_PATIENCE,
     tick: Callable[[], None] = lambda: None,
 ) -> Iterator[Message]:
-    """All committed records from offset `start` to the end that is found when it is reached.
+    """All committed records of several partitions, each from its start to its end, as it is found
+    when it is reached.
 
-    The end is that of `read_committed`: an open transaction hides what follows it, so a producer
-    first ends its predecessor's by `init_transactions`. Raises RecordsDeleted when `start` lies
-    outside the log, TransientError after `patience` seconds without progress, Stopped.
+    The ends are those of `read_committed`: an open transaction hides what follows it, so a producer
+    first ends its predecessor's by `init_transactions`. Raises RecordsDeleted for a start outside
+    of the log, TransientError after START_PATIENCE seconds of silence, Stopped.
     """
-    where = f"{topic}/{partition}"
+    left = set(starts)
     consumer = reader(settings)
     try:
-        # Known leaders first: else librdkafka looks for the offset again only after half a second.
-        _known(consumer, topic)
-        consumer.assign([TopicPartition(topic, partition, start)])
+        # Asking for the beginning here is faster than OFFSET_BEGINNING, by half a second.
+        consumer.assign(
+            [
+                TopicPartition(t, p, watermarks(consumer, t, p)[0] if at < 0 else at)
+                for (t, p), at in starts.items()
+            ]
+        )
         progress = time.monotonic()
-        while True:
+        while left:
             stop.raise_if_requested()
             tick()
-            for message in _take(consumer, 0.2):
-                error = message.error()
-                if error is None:
-                    progress = time.monotonic()
-                    yield message
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    return
-                elif not (found := error_of(error, "read to the end", where)).retriable:
+            message = consumer.poll(0.2)
+            if message is None:
+                if time.monotonic() - progress > START_PATIENCE:
+                    raise TransientError(f"Kafka gave no records for {START_PATIENCE:g} s")
+                continue
+            progress = time.monotonic()
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:
+                left.discard((str(message.topic()), message.partition() or 0))
+            else:
+                found = error_of(error, "read the topics", str(message.topic()))
+                if not found.retriable:
                     raise found
-            if time.monotonic() - progress > patience:
-                raise TransientError(f"no record or end for {patience:g} s", where=where)
     finally:
         with suppress(RuntimeError):
             consumer.close()
-
-
-def _take(consumer: Consumer, timeout: float) -> Iterator[Message]:
-    # `consume` alone would wait until its batch is full.
-    first = consumer.poll(timeout)
-    if first is not None:
-        yield first
-        yield from consumer.consume(1000, 0)
-
-
-def _known(consumer: Consumer, topic: str) -> None:
-    try:
-        consumer.list_topics(topic, REQUEST_TIMEOUT)
-    except KafkaException as error:
-        raise error_of(error, "ask for the leaders", topic) from error
