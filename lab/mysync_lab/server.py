@@ -211,13 +211,16 @@ class LocalServer(Server):
         argv = self._argv()
         log = (os.POSIX_SPAWN_OPEN, 1, str(self.log_file), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         silence = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
-        return os.posix_spawn(
+        pid = os.posix_spawn(
             argv[0],
             argv,
             os.environ,
             file_actions=[silence, (*log, 0o644), (os.POSIX_SPAWN_DUP2, 1, 2)],
             setsid=True,
         )
+        # By its command line it is known, which Linux shows a moment after it has returned here.
+        wait_until(lambda: self._is_ours(pid) or _ended(pid), f"{self.name} to be", STOP_SECONDS)
+        return pid
 
     def _await_answer(self) -> None:
         def answered() -> bool:
