@@ -1,12 +1,20 @@
-"""The table of refusals is whole: each error that can end a process has a row, each row a test."""
+"""The table of refusals is whole: each error that can end a process has a row, each cause that a
+preflight may find as well, each row a test."""
 
+import ast
 import inspect
+import re
 import runpy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 import mysync_consumer.cli
+import mysync_consumer.preflight
 import mysync_producer.cli
+import mysync_producer.preflight
 from mysync_runtime.errors import Fenced, MysyncError, Unreachable
 from refusals import DATA, SETUP, TABLE, Refusal
 
@@ -59,3 +67,116 @@ def test_every_row_has_a_test() -> None:
         if isinstance(each, Refusal)
     }
     assert set(TABLE) == tested
+
+
+# -- what the preflights find --------------------------------------------------------------------
+
+
+class Causes(ast.NodeVisitor):
+    """The causes of a module, (error, pattern): of each `Failure` that isn't a warning and of each
+    other error raised. Where a loop goes over names that are written there, each is a cause."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.found: set[tuple[str, str]] = set()
+        self._module = module
+        self._bound: list[Mapping[str, str]] = [{}]
+        tree = ast.parse(inspect.getsource(module))
+        self._only_warn = {
+            call.func.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.AugAssign) and _is_warnings(node.target)
+            for call in ast.walk(node.value)
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+        }
+        self.visit(tree)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        if node.name not in self._only_warn:
+            self.generic_visit(node)
+
+    def visit_For(self, node: ast.For) -> None:
+        targets = node.target.elts if isinstance(node.target, ast.Tuple) else [node.target]
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        outside = self._bound
+        values = [value if len(names) > 1 else (value,) for value in self._values(node.iter)]
+        self._bound = [
+            {**bound, **dict(zip(names, value, strict=True))}
+            for bound in outside
+            for value in values or [("{}",) * len(names)]
+        ]
+        self.generic_visit(node)
+        self._bound = outside
+
+    def visit_Raise(self, node: ast.Raise) -> None:
+        """PreflightError itself is but the list of the failures."""
+        match node.exc:
+            case ast.Call(func=ast.Name(id=error), args=[what, *_]) if error != "PreflightError":
+                self._add(error, what)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        if isinstance(node.func, ast.Attribute) and _is_warnings(node.func.value):
+            return
+        if isinstance(node.func, ast.Name) and node.func.id == "Failure":
+            self._add("PreflightError", node.args[0])
+        self.generic_visit(node)
+
+    def _add(self, error: str, cause: ast.expr) -> None:
+        parts = cause.values if isinstance(cause, ast.JoinedStr) else [cause]
+        for bound in self._bound:
+            pattern = "".join(_pattern(part, bound) for part in parts)
+            self.found.add((error, pattern))
+
+    def _values(self, node: ast.expr) -> list[tuple[str, ...]]:
+        """What a loop goes over, as far as it is written there; of a constant's unknown key all."""
+        if isinstance(node, ast.Tuple):
+            if not any(isinstance(each, ast.Starred) for each in node.elts):
+                return list(ast.literal_eval(node))
+            return [value for each in node.elts for value in self._values(each)]
+        if isinstance(node, ast.Starred):
+            return self._values(node.value)
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            constant = getattr(self._module, node.value.id)
+            if isinstance(node.slice, ast.Constant):
+                return list(constant[node.slice.value])
+            return [value for values in constant.values() for value in values]
+        return []
+
+
+def _is_warnings(node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "warnings"
+
+
+def _pattern(part: ast.expr, bound: Mapping[str, str]) -> str:
+    if isinstance(part, ast.Constant):
+        return re.escape(str(part.value))
+    if isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.Name):
+        known = bound.get(part.value.id, "{}")
+        return ".+" if known == "{}" else re.escape(known)
+    assert isinstance(part, ast.FormattedValue), "a cause that isn't written where it is found"
+    return ".+"
+
+
+def without_row(causes: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A row has a cause when its words, with anything between them, are the whole of it."""
+    said = [(each.error, " … ".join(("", *each.words, ""))) for each in TABLE]
+    return [
+        (error, pattern)
+        for error, pattern in sorted(causes)
+        if not any(error == label and re.search(pattern, text) for label, text in said)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("module", "some"),
+    [
+        (mysync_producer.preflight, "binlog_row_metadata is"),
+        (mysync_consumer.preflight, "slave_skip_errors is"),
+    ],
+    ids=["producer", "consumer"],
+)
+def test_every_cause_that_a_preflight_finds_has_a_row(module: ModuleType, some: str) -> None:
+    causes = Causes(module).found
+    assert len(causes) >= 14
+    assert any(pattern.startswith(re.escape(some)) for _, pattern in causes)
+    assert without_row(causes) == []
+    assert without_row([("PreflightError", "never said")])

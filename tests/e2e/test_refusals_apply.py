@@ -393,6 +393,15 @@ def _(stages: Stages, refusal: Refusal) -> Script:
     yield from stops(stage, refusal, lambda: stage.put(9, 9))
 
 
+@provokes("a target written from other partitions")
+def _(stages: Stages, refusal: Refusal) -> Script:
+    """The note is changed: whatever changes the topic is noticed before."""
+    stage = stages().begin()
+    noted = f"UPDATE mysync.meta SET value = '2' WHERE pipeline = '{stage.name}'"
+    yield from restarted(stage, lambda: stage.sql(f"{noted} AND name = 'partitions'"))
+    yield from stops(stage, refusal, lambda: stage.put(9, 9))
+
+
 @provokes("a rows topic that vanishes")
 def _(stages: Stages, refusal: Refusal) -> Script:
     stage = stages().begin()

@@ -143,12 +143,17 @@ def source_checks(
     with restarted(own_lab, own_mysql, "--skip-log-bin"):
         checks.add(ask(make(folder, own_mysql, kafka), "mysync-producer"), "no binary log")
     with restarted(
-        own_lab, own_mysql, "--binlog-do-db=only_this", "--log-replica-updates=OFF"
+        own_lab,
+        own_mysql,
+        "--binlog-do-db=only_this",
+        "--binlog-ignore-db=not_this",
+        "--log-replica-updates=OFF",
     ) as server:
         run_sql(server, "CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = 1")
         checks.add(
             ask(make(folder, server, kafka), "mysync-producer"),
             "a log of some databases only",
+            "a log that leaves a database out",
             "a replica that doesn't log what it replicates",
         )
         run_sql(server, "RESET REPLICA ALL")
@@ -157,12 +162,14 @@ def source_checks(
         "SET GLOBAL log_bin_compress = ON",
         "SET GLOBAL binlog_row_metadata = 'NO_LOG'",
     )
+    as_weak = make(folder, own_mariadb, kafka, source=WEAK)
     said = checks.add(
-        ask(make(folder, own_mariadb, kafka), "mysync-producer"),
+        ask(as_weak, "mysync-producer"),
         "MariaDB compresses its events",
         "MariaDB logs no column names",
+        "MariaDB's user may not see the log's end",
     )
-    mended(said, own_mariadb, make(folder, own_mariadb, kafka), "mysync-producer")
+    mended(said, own_mariadb, as_weak, "mysync-producer")
     return checks
 
 
@@ -296,15 +303,25 @@ def target_checks(
         *weaken,
         "SET GLOBAL slave_exec_mode = 'IDEMPOTENT'",
         "SET GLOBAL slave_run_triggers_for_rbr = 'YES'",
+        "SET GLOBAL slave_type_conversions = 'ALL_LOSSY'",
     )
     pipeline = make(folder, own_mariadb, kafka, target=WEAK)
     said = checks.add(
         ask(pipeline, "mysync-consumer"),
         "MariaDB's applier isn't strict",
         "MariaDB's applier runs triggers",
+        "MariaDB may convert values",
         "the user may not replay row events",
     )
     mended(said, own_mariadb, pipeline, "mysync-consumer")
+    with restarted(
+        own_lab, own_mariadb, "--slave-skip-errors=1062", "--innodb-read-only"
+    ) as server:
+        checks.add(
+            ask(make(folder, server, kafka), "mysync-consumer"),
+            "MariaDB skips errors",
+            "the tables can only be read",
+        )
     return checks
 
 
