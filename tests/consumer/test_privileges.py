@@ -1,5 +1,6 @@
 """Privileges that the target's user lacks, or loses: nothing is tried for ever."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from fix_topics import MakeStage, Stage
 
 SETUP_ERROR = 3
-USER = "mysync_weak"
+USER = f"mysync_weak_{os.getpid()}"  # every worker of the suite has its own
 
 
 @pytest.fixture
