@@ -245,8 +245,6 @@ class Committer:
         return report.build(
             self._session.connection,
             self.claimed.partition,
-            row.offset,
-            row.reader,
             row,
             self._layouts.binding(row.reader),
             code,

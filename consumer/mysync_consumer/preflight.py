@@ -31,14 +31,15 @@ OLDEST = {"mysql": (8, 0, 0), "mariadb": (10, 5, 0)}
 
 def require(connection: Connection, settings: Settings) -> None:
     """Raises PreflightError with every cause; logs what is no reason to stop."""
-    flush = variables(connection).get("innodb_flush_log_at_trx_commit", "1")
+    found = variables(connection)
+    flush = found.get("innodb_flush_log_at_trx_commit", "1")
     if flush != "1":
         get_logger("preflight").warning(
             f"innodb_flush_log_at_trx_commit is {flush}: a target that crashes may lose commits"
             " that it had confirmed; they are applied again, but its readers see them vanish",
             mend="SET GLOBAL innodb_flush_log_at_trx_commit = 1",
         )
-    failures = list(find(connection, settings))
+    failures = list(_find(connection, found, settings))
     if failures:
         raise PreflightError(
             "the target isn't set up for exact replication",
@@ -47,13 +48,14 @@ def require(connection: Connection, settings: Settings) -> None:
         )
 
 
-def find(connection: Connection, settings: Settings) -> Iterator[Failure]:
+def _find(
+    connection: Connection, found: Mapping[str, str], settings: Settings
+) -> Iterator[Failure]:
     """What is wrong with the target server."""
     what = flavor(connection)
     if what.version < OLDEST[what.kind]:
         oldest = ".".join(map(str, OLDEST[what.kind]))
         yield Failure(f"the target is {what}, too old for row events", f"use {oldest} or newer")
-    found = variables(connection)
     yield from _grants(connection, what)
     yield from _modes(found, what)
     packet = int(found.get("max_allowed_packet", "0"))
@@ -101,18 +103,7 @@ OWN_TABLES = {"CREATE", "SELECT", "INSERT", "UPDATE", "DELETE"}
 
 
 def _grants(connection: Connection, what: Flavor) -> Iterator[Failure]:
-    """Asks the server for the user's privileges; what a role grants counts when it is active."""
-    account = mysql.account(connection)
-    found = [
-        str(value).upper().replace("\\", "")
-        for row in rows(connection, "SHOW GRANTS")
-        for value in row.values()
-    ]
-    # GRANT privileges ON object TO account …; a role's own line has no object.
-    grants = [
-        (grant.partition(" ON ")[0], grant.partition(" ON ")[2].partition(" TO ")[0])
-        for grant in found
-    ]
+    account, grants = mysql.account(connection), mysql.grants(connection)
     everywhere = " ".join(privileges for privileges, where in grants if where == "*.*")
     if "ALL PRIVILEGES" in everywhere:
         return

@@ -13,9 +13,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
-from mysync_runtime.lifecycle import EXIT_CLEAN, EXIT_ERROR, Stop, abort
+from mysync_runtime.lifecycle import EXIT_CLEAN, EXIT_ERROR, Stop
 from mysync_runtime.log import get_logger
 from mysync_runtime.settings import Settings
 
@@ -28,8 +27,8 @@ def run(count: int, settings: Settings, config: Path | None, stop: Stop) -> int:
     """Runs `count` processes until all have ended; returns the exit code."""
     log = get_logger("processes")
     children: list[Child] = []
-    _hand_on_a_second_signal(children, stop)
-    children += [_start(number, settings, config) for number in range(count)]
+    stop.before_abort = lambda: _signal(children, signal.SIGKILL)
+    children.extend(_start(number, settings, config) for number in range(count))
     log.info("started", pids=[child.pid for child in children])
     code = EXIT_CLEAN
     told = False
@@ -55,19 +54,6 @@ def _start(number: int, settings: Settings, config: Path | None) -> Child:
     port = settings.http.consumer_port
     environment = os.environ | {"MYSYNC_HTTP__CONSUMER_PORT": str(port + number if port else 0)}
     return subprocess.Popen(arguments, env=environment)
-
-
-def _hand_on_a_second_signal(children: Sequence[Child], stop: Stop) -> None:
-    """Whoever ends the parent at once ends all."""
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        if stop.requested:
-            _signal(children, signal.SIGKILL)
-            abort(number)
-        stop.request(signal.Signals(number).name)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
 
 
 def _signal(children: Sequence[Child], number: signal.Signals) -> None:

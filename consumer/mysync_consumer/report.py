@@ -59,19 +59,17 @@ class DriftReported(Drift):
 def build(
     connection: Connection,
     partition: int,
-    offset: int,
-    reader: TableReader,
     row: Row,
     binding: Binding,
     code: int,
     message: str,
 ) -> Report:
     """Collects everything. What the target holds is asked in the caller's session, rolled back."""
-    before = _image(reader, row.value, row.before_start, row.before_end)
-    after = _image(reader, row.value, row.after_start, row.after_end)
+    before = _image(row.reader, row.value, row.before_start, row.before_end)
+    after = _image(row.reader, row.value, row.after_start, row.after_end)
     return {
         "partition": partition,
-        "offset": offset,
+        "offset": row.offset,
         "seq": row.seq,
         "table": binding.name,
         "target_table": str(binding.target),

@@ -15,6 +15,7 @@ import pymysql
 from mysync_consumer.errors import TableOwned
 from mysync_consumer.session import Session, ShapeCheck, read_labels, read_shape
 from mysync_consumer.targettable import TargetTable
+from mysync_runtime import mysql
 from mysync_runtime.errors import CredentialsError, Drift, MysyncError
 from mysync_runtime.mysql import (
     Connection,
@@ -30,19 +31,6 @@ from mysync_runtime.mysql import (
 from mysync_schemas.table import ForeignKey, TableId
 
 NO_SUCH_DATABASE, NO_SUCH_TABLE = 1049, 1146
-
-_FOREIGN_KEYS = """
-SELECT k.CONSTRAINT_NAME AS name, k.COLUMN_NAME AS column_name,
-       k.REFERENCED_TABLE_SCHEMA AS referenced_db, k.REFERENCED_TABLE_NAME AS referenced_table,
-       k.REFERENCED_COLUMN_NAME AS referenced_column,
-       r.DELETE_RULE AS on_delete, r.UPDATE_RULE AS on_update
-FROM information_schema.KEY_COLUMN_USAGE k
-JOIN information_schema.REFERENTIAL_CONSTRAINTS r
-  ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME
- AND r.TABLE_NAME = k.TABLE_NAME
-WHERE k.TABLE_SCHEMA = %s AND k.TABLE_NAME = %s AND k.REFERENCED_TABLE_NAME IS NOT NULL
-ORDER BY k.CONSTRAINT_NAME, k.ORDINAL_POSITION
-"""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -136,21 +124,8 @@ def _lower(row: dict[str, object]) -> dict[str, str]:
 
 def foreign_keys(session: Session, name: TableId) -> list[ForeignKey]:
     """The table's foreign keys as they are now."""
-    found: dict[str, list[dict[str, str]]] = {}
-    for part in rows(session.connection, _FOREIGN_KEYS, (name.db, name.table)):
-        found.setdefault(str(part["name"]), []).append(_lower(part))
-    return [
-        ForeignKey(
-            name=key,
-            columns=tuple(part["column_name"] for part in parts),
-            referenced_db=parts[0]["referenced_db"],
-            referenced_table=parts[0]["referenced_table"],
-            referenced_columns=tuple(part["referenced_column"] for part in parts),
-            on_delete=parts[0]["on_delete"],
-            on_update=parts[0]["on_update"],
-        )
-        for key, parts in found.items()
-    ]
+    found = mysql.foreign_keys(session.connection, name.db, name.table)
+    return [key for keys in found.values() for key in keys]
 
 
 def own(session: Session, pipeline: str, name: TableId) -> None:

@@ -95,16 +95,17 @@ class _Details:
     def __init__(self, connection: Connection, flavor: Flavor, databases: Iterable[str]) -> None:
         self._columns: dict[TableId, list[Column]] = defaultdict(list)
         self._keys: dict[TableId, dict[str, list[Mapping[str, Any]]]] = defaultdict(dict)
-        self._foreign: dict[TableId, dict[str, list[Mapping[str, Any]]]] = defaultdict(dict)
+        self._foreign: dict[TableId, list[ForeignKey]] = defaultdict(list)
         columns = _COLUMNS.format(srs="NULL" if flavor.is_mariadb else "SRS_ID")
         keys = _KEYS.format(expression="NULL" if flavor.is_mariadb else "EXPRESSION")
         for db in sorted(databases):
             for row in mysql.rows(connection, columns, (db,)):
                 self._columns[TableId(db, row["table_name"])].append(_column(row))
             for row in mysql.rows(connection, keys, (db,)):
-                _group(self._keys[TableId(db, row["table_name"])], row)
-            for row in mysql.rows(connection, _FOREIGN_KEYS, (db,)):
-                _group(self._foreign[TableId(db, row["table_name"])], row)
+                parts = self._keys[TableId(db, row["table_name"])]
+                parts.setdefault(str(row["name"]), []).append(row)
+            for name, foreign in mysql.foreign_keys(connection, db).items():
+                self._foreign[TableId(db, name)] += foreign
 
     def schema(self, table: TableId, row: Mapping[str, Any], create_sql: str) -> TableSchema:
         """Raises UnsupportedColumn."""
@@ -118,18 +119,12 @@ class _Details:
             create_sql=create_sql,
             columns=columns,
             keys=keys,
-            foreign_keys=tuple(
-                _foreign_key(name, parts) for name, parts in self._foreign[table].items()
-            ),
+            foreign_keys=tuple(self._foreign[table]),
             engine=row["engine"] or "",
             charset=row["charset"],
             collation=row["collation"],
             identity=() if identity is None else tuple(_names(identity.columns)),
         )
-
-
-def _group(groups: dict[str, list[Mapping[str, Any]]], row: Mapping[str, Any]) -> None:
-    groups.setdefault(str(row["name"]), []).append(row)
 
 
 def _names(parts: Sequence[KeyPart]) -> Iterator[str]:
@@ -186,18 +181,6 @@ def _key(name: str, parts: Sequence[Mapping[str, Any]]) -> Key:
     )
 
 
-def _foreign_key(name: str, parts: Sequence[Mapping[str, Any]]) -> ForeignKey:
-    return ForeignKey(
-        name=name,
-        columns=tuple(part["column_name"] for part in parts),
-        referenced_db=parts[0]["referenced_db"],
-        referenced_table=parts[0]["referenced_table"],
-        referenced_columns=tuple(part["referenced_column"] for part in parts),
-        on_delete=parts[0]["on_delete"],
-        on_update=parts[0]["on_update"],
-    )
-
-
 def _text(value: object) -> str:
     """MySQL gives some of these as bytes."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
@@ -232,17 +215,4 @@ SELECT TABLE_NAME AS table_name, INDEX_NAME AS name, NON_UNIQUE AS non_unique,
 FROM information_schema.STATISTICS
 WHERE TABLE_SCHEMA = %s
 ORDER BY TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX
-"""
-
-_FOREIGN_KEYS = """
-SELECT k.TABLE_NAME AS table_name, k.CONSTRAINT_NAME AS name, k.COLUMN_NAME AS column_name,
-       k.REFERENCED_TABLE_SCHEMA AS referenced_db, k.REFERENCED_TABLE_NAME AS referenced_table,
-       k.REFERENCED_COLUMN_NAME AS referenced_column,
-       r.DELETE_RULE AS on_delete, r.UPDATE_RULE AS on_update
-FROM information_schema.KEY_COLUMN_USAGE k
-JOIN information_schema.REFERENTIAL_CONSTRAINTS r
-  ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME
- AND r.TABLE_NAME = k.TABLE_NAME
-WHERE k.TABLE_SCHEMA = %s AND k.REFERENCED_TABLE_NAME IS NOT NULL
-ORDER BY k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION
 """

@@ -142,16 +142,15 @@ def _log_filters(source: Source) -> Iterator[Failure]:
 
 
 def _grants(source: Source, filters: Filters, report: Report) -> Iterator[Failure]:
-    grants = [str(next(iter(row.values()))) for row in source.rows("SHOW GRANTS")]
-    upper = [grant.upper() for grant in grants]
-    everything = any(g.startswith("GRANT ALL PRIVILEGES ON *.* ") for g in upper)
-    if not everything and not any("REPLICATION SLAVE" in g.partition(" ON ")[0] for g in upper):
+    grants = source.grants()
+    everything = any(g.privileges == "ALL PRIVILEGES" and g.where == "*.*" for g in grants)
+    if not everything and not any("REPLICATION SLAVE" in g.privileges for g in grants):
         yield Failure(
             "the user may not read the binary log",
             f"GRANT REPLICATION SLAVE ON *.* TO {source.account()}",
         )
-    reads = [g.partition(" ON ")[2] for g in upper if _may_select(g)]
-    if any(what.startswith("*.* ") for what in reads):
+    reads = [g.where for g in grants if _may_select(g.privileges)]
+    if "*.*" in reads:
         return
     for pattern in filters.include:
         database = pattern.partition(".")[0]
@@ -163,20 +162,15 @@ def _grants(source: Source, filters: Filters, report: Report) -> Iterator[Failur
                     f"GRANT SELECT ON *.* TO {source.account()}",
                 )
             )
-        elif not any(_names(what, database) for what in reads):
+        elif not any(where.startswith(f"`{database.upper()}`.") for where in reads):
             yield Failure(
                 f"the user may not read the definitions of {pattern}",
                 f"GRANT SELECT ON `{database}`.* TO {source.account()}",
             )
 
 
-def _may_select(grant: str) -> bool:
-    privileges = grant.partition(" ON ")[0].removeprefix("GRANT ")
-    return privileges.startswith("ALL PRIVILEGES") or "SELECT" in privileges.replace("(", " ")
-
-
-def _names(what: str, database: str) -> bool:
-    return what.replace("\\", "").startswith(f"`{database.upper()}`.")
+def _may_select(privileges: str) -> bool:
+    return privileges.startswith("ALL PRIVILEGES") or "SELECT" in privileges
 
 
 def _identity(source: Source, settings: Settings) -> Iterator[Failure]:

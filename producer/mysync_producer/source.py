@@ -124,6 +124,10 @@ class Source:
         """As a GRANT names it."""
         return self._ask(mysql.account)
 
+    def grants(self) -> list[mysql.Grant]:
+        """Our own."""
+        return self._ask(mysql.grants)
+
     def status(self) -> dict[str, Any] | None:
         """SHOW BINARY LOG STATUS, as this server calls it."""
         statements = ["SHOW MASTER STATUS"]

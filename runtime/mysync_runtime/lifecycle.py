@@ -34,11 +34,13 @@ class Stop:
     A pipe instead of an Event: a signal handler may write to it whatever lock the interrupted code
     holds, and a thread can wait for it together with a socket (`fileno`). Once readable, it stays
     readable. `grace_seconds` is what the whole clean stop may take, counted from the request.
+    `before_abort` is called in the signal handler when a second signal ends the process at once.
     """
 
     def __init__(self, grace_seconds: float = 25.0) -> None:
         self.grace_seconds = grace_seconds
         self.reason = ""
+        self.before_abort: Callable[[], None] = lambda: None
         self._requested_at: float | None = None
         self._read_end, self._write_end = os.pipe()
         os.set_blocking(self._write_end, False)
@@ -90,6 +92,7 @@ class Stop:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self.requested:
+            self.before_abort()
             abort(number)
         self.request(signal.Signals(number).name)
 

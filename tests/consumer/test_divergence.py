@@ -78,11 +78,13 @@ def test_the_others_are_told_to_stop_even_if_the_checkpoint_is_locked_for_a_whil
 ) -> None:
     stage = make_stage(topics={"partitions": 2}, apply={"lock_wait_timeout": 1}).begin()
     with stage.writer:
-        for id_ in range(8):
+        for id_ in range(40):
             stage.put(id_, id_)
     consumer = stage.ready()
     stage.wait_applied()
-    mine = next(id_ for id_ in range(8) if stage.writer.place(stage.items, stage.rows[id_])[0] == 0)
+    mine = next(
+        id_ for id_ in range(40) if stage.writer.place(stage.items, stage.rows[id_])[0] == 0
+    )
     stage.sql(f"DELETE FROM items WHERE id = {mine}")
     with stage.target.connect() as locker, locker.cursor() as cursor:
         locker.begin()

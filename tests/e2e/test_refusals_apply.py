@@ -198,16 +198,18 @@ def _(stages: Stages, refusal: Refusal) -> Script:
 # -- what belongs to somebody else ---------------------------------------------------------------
 
 
+def rename(stage: Stage, tables: dict[str, str]) -> None:
+    """Gives the stage, not begun yet, a pipeline that writes tables under other names."""
+    configuration = {**stage.pipeline.configuration, "rename": {"tables": tables}}
+    stage.pipeline = Pipeline(stage.pipeline.folder, configuration)
+
+
 @provokes("a table that another pipeline writes")
 def _(stages: Stages, refusal: Refusal) -> Script:
     first = stages().begin()
     yield from runs(first)
     second = stages()
-    tables = {second.items: first.items}
-    second.pipeline = Pipeline(
-        second.pipeline.folder,
-        {**second.pipeline.configuration, "rename": {"databases": {}, "tables": tables}},
-    )
+    rename(second, {second.items: first.items})
     second.begin()
     held = first.sql("SELECT * FROM items")
     second.consumer()
@@ -218,10 +220,7 @@ def _(stages: Stages, refusal: Refusal) -> Script:
 @provokes("two tables that become one")
 def _(stages: Stages, refusal: Refusal) -> Script:
     stage = stages()
-    tables = {f"{stage.db}.more": stage.items}
-    stage.pipeline = Pipeline(
-        stage.pipeline.folder, {**stage.pipeline.configuration, "rename": {"tables": tables}}
-    )
+    rename(stage, {f"{stage.db}.more": stage.items})
     stage.begin(ITEMS, "CREATE TABLE more LIKE items")
     stage.consumer()
     yield from stops(stage, refusal, lambda: stage.put(1, 1))

@@ -25,27 +25,15 @@ from confluent_kafka.admin import (
 from mysync_lab.kafka import KafkaServer
 from mysync_producer.errors import LeadershipLost
 from mysync_producer.publisher import Publisher
-from mysync_producer.state import Server, State
 from mysync_producer.topics import prepare_topics
 from mysync_runtime import kafka as rk
 from mysync_runtime.errors import ConfigError, MysyncError, TransactionAborted
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.settings import Settings
+from states import state_of
 
 SETTINGS = Settings(pipeline="p")
-STATE = State(
-    pipeline_uuid="u",
-    server=Server(flavor="mysql", identity="s"),
-    file="log.000001",
-    pos=4,
-    gtids=None,
-    seq=1,
-    last_seqs=(1,),
-    offsets=(-1,),
-    next_schema_id=1,
-    next_version_id=1,
-    filter_hash="f",
-)
+STATE = state_of()
 
 
 def raising(code: int, **flags: bool) -> Callable[..., None]:

@@ -10,6 +10,7 @@ from mysync_producer.state import Server, State
 from mysync_runtime.errors import PositionLost
 from mysync_runtime.lifecycle import Stop
 from mysync_schemas.gtid import GtidSet
+from states import state_of
 
 UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
 SERVER = Server(flavor="mysql", identity=UUID)
@@ -28,27 +29,15 @@ def source_of(gtids: bool, purged: str) -> Any:
     )
 
 
-def state_of(gtids: str | None) -> State:
-    return State(
-        pipeline_uuid="u",
-        server=SERVER,
-        file="log.000001",
-        pos=400,
-        gtids=gtids,
-        seq=1,
-        last_seqs=(1,),
-        offsets=(-1,),
-        next_schema_id=1,
-        next_version_id=1,
-        filter_hash="f",
-    )
+def read_to(gtids: str | None) -> State:
+    return state_of(server=SERVER, pos=400, gtids=gtids)
 
 
 def test_a_purged_file_that_held_nothing_more_is_no_loss_where_gtids_say_so() -> None:
-    state = state_of(f"{UUID}:1-10")
+    state = read_to(f"{UUID}:1-10")
     begin = verify_source(source_of(True, f"{UUID}:1-10"), state, Stop())
     assert str(begin.gtids) == f"{UUID}:1-10"
     with pytest.raises(PositionLost, match="weren't replicated"):
         verify_source(source_of(True, f"{UUID}:1-11"), state, Stop())
     with pytest.raises(PositionLost, match=r"purged log\.000001"):
-        verify_source(source_of(False, ""), state_of(None), Stop())
+        verify_source(source_of(False, ""), read_to(None), Stop())

@@ -4,7 +4,6 @@ from mysync_runtime.mysql.connection import (
     Client,
     Connection,
     Flavor,
-    account,
     arguments_of,
     connect,
     connect_at_start,
@@ -23,12 +22,15 @@ from mysync_runtime.mysql.errors import (
     error_of,
     message_of,
 )
+from mysync_runtime.mysql.foreignkeys import foreign_keys
+from mysync_runtime.mysql.grants import Grant, account, grants
 
 __all__ = [
     "Client",
     "Connection",
     "ErrorClass",
     "Flavor",
+    "Grant",
     "account",
     "arguments_of",
     "classify",
@@ -37,6 +39,8 @@ __all__ = [
     "connect_at_start",
     "error_of",
     "flavor",
+    "foreign_keys",
+    "grants",
     "message_of",
     "quote",
     "quote_table",

@@ -204,12 +204,6 @@ def scalar(connection: Connection, sql: str, arguments: object = None) -> Any:
     return None if row is None else row[0]
 
 
-def account(connection: Connection) -> str:
-    """The account that the server has taken us for, as a GRANT names it."""
-    user, _, host = str(scalar(connection, "SELECT CURRENT_USER()")).rpartition("@")
-    return f"'{user}'@'{host}'"
-
-
 def rows(connection: Connection, sql: str, arguments: object = None) -> list[dict[str, Any]]:
     """All rows as dicts by column name. For small results only."""
     with connection.cursor(pymysql.cursors.DictCursor) as cursor:
