@@ -94,7 +94,8 @@ class Source:
         rows = self.sql(
             "SELECT COLUMN_NAME, ORDINAL_POSITION, COLUMN_TYPE, DATA_TYPE, IS_NULLABLE, "
             "CHARACTER_MAXIMUM_LENGTH, CHARACTER_OCTET_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, "
-            "DATETIME_PRECISION, CHARACTER_SET_NAME, COLLATION_NAME, EXTRA "
+            "DATETIME_PRECISION, CHARACTER_SET_NAME, COLLATION_NAME, EXTRA, "
+            "GENERATION_EXPRESSION "
             "FROM information_schema.COLUMNS "
             f"WHERE TABLE_SCHEMA = '{db}' AND TABLE_NAME = '{table}' ORDER BY ORDINAL_POSITION"
         )
@@ -130,13 +131,14 @@ class Source:
 
     def _keys(self, table: str) -> tuple[Key, ...]:
         parts: dict[tuple[str, bool], list[KeyPart]] = {}
-        for name, non_unique, column, sub_part in self.sql(
-            "SELECT INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART "
+        expression = "NULL" if self.mariadb else "EXPRESSION"
+        for name, non_unique, column, sub_part, made_of in self.sql(
+            f"SELECT INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, {expression} "
             "FROM information_schema.STATISTICS "
             f"WHERE TABLE_SCHEMA = '{self.db}' AND TABLE_NAME = '{table}' "
             "ORDER BY INDEX_NAME = 'PRIMARY' DESC, INDEX_NAME, SEQ_IN_INDEX"
         ):
-            part = KeyPart(column=column, prefix_length=sub_part)
+            part = KeyPart(column=column, prefix_length=sub_part, expression=made_of)
             parts.setdefault((name, not non_unique), []).append(part)
         return tuple(Key(name=n, unique=u, columns=tuple(p)) for (n, u), p in parts.items())
 
@@ -154,6 +156,7 @@ def _column(
     name: str, ordinal: int, column_type: str | bytes, data_type: str, nullable: str,
     chars: int | None, octets: int | None, precision: int | None, scale: int | None,
     fsp: int | None, charset: str | None, collation: str | None, extra: str,
+    expression: str | None,
 ) -> Column:  # fmt: skip
     column_type = column_type.decode() if isinstance(column_type, bytes) else column_type
     return Column(
@@ -171,6 +174,8 @@ def _column(
         charset=charset,
         collation=collation,
         labels=labels_of(column_type),
+        generated="VIRTUAL" if "VIRTUAL" in extra else "STORED" if "STORED" in extra else "",
+        expression=expression or None,
         extra=extra,
     )
 

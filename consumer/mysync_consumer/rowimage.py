@@ -5,7 +5,9 @@ An `ImagePlan` is compiled for one version of a source table and the target's de
 refuses definitions that differ. An image is the null bitmap of its columns and their values, in the
 target's order:
 
-- an *after image* has every column (on MySQL not the generated ones, which it computes itself);
+- an *after image* has every column, the generated ones too: MariaDB takes their values from the
+  image (without them it corrupts indexes), MySQL computes them whatever the image says, but warns
+  of a NOT NULL one that the image lacks;
 - a *before image* has the identity columns only; all columns where the table has no key.
 
 A plan keeps what it scans in its writers: it belongs to one thread.
@@ -58,11 +60,10 @@ class ImagePlan:
         self.sources = [writers[column.name] for column in ordered]
         self.is_key = [column.name in schema.identity for column in ordered]
         self.keys = sum(self.is_key)
-        sent = set(target.sent)
-        self.sent = [writers[c.name] for i, c in enumerate(target.columns) if i in sent]
+        self.sent = [writers[c.name] for c in target.columns]
         named = set(schema.identity) or set(writers)
         self.identified = [writers[c.name] for c in target.columns if c.name in named]
-        self.after_columns = bitmap(len(writers), sent)
+        self.after_columns = bitmap(len(writers), set(range(len(writers))))
         self.before_columns = bitmap(
             len(writers), {i for i, c in enumerate(target.columns) if c.name in named}
         )

@@ -7,8 +7,9 @@ matched no row, the answers after it mean nothing.
 
 A shape check is a `SELECT … LIMIT 0` of a table that is written: its result's columns are what they
 were when the images' layout was made, and the metadata lock it takes keeps them so until the end of
-the transaction. It says nothing of the labels of ENUM and SET, whose numbers the images hold: for a
-table that has such columns a second query, under that lock, reads their definitions.
+the transaction. It says nothing of the labels of ENUM and SET, whose numbers the images hold, nor
+of what columns are generated from: for a table that has such columns a second query, under that
+lock, reads their definitions.
 
 After any error the transaction is rolled back. A crash or a lost connection leaves no transaction
 behind, except that the outcome of a COMMIT without an answer is unknown: the next claim reads it.
@@ -68,6 +69,9 @@ AFTER_COMMIT = crash.declare(
 PACKET_RESERVE = 64 * 1024
 """What stands before the first BINLOG in its packet."""
 
+GIPK_SINCE = (8, 0, 30)
+"""MySQL's first version with generated invisible primary keys."""
+
 BUSY_CODES = frozenset({1205, 1213})
 SHAPE_CODES = frozenset({1054, 1146, 1049, 1412})
 """Unknown column, table or database; definition changed under the transaction."""
@@ -77,7 +81,7 @@ Shape = tuple[tuple[object, ...], ...]
 
 
 Labels = tuple[tuple[object, ...], ...]
-"""Name and type of each ENUM and SET column."""
+"""Name, type and expression of each ENUM, SET and generated column."""
 
 
 class ShapeChanged(Exception):
@@ -331,6 +335,9 @@ def set_up(connection: Connection, apply: ApplySettings) -> Identity:
             cursor.execute("SELECT @@server_uuid")
             uuid = cursor.fetchone()
             server = str(uuid[0]) if uuid else ""
+    if not what.is_mariadb and what.version >= GIPK_SINCE:
+        # A primary key that the server made invisibly is in row events: it has to be seen.
+        connection.query("SET SESSION show_gipk_in_create_table_and_information_schema = ON")
     connection.query(FDE_STATEMENT)
     if not what.is_mariadb:
         # The format description leaves gtid_next "not yet determined".

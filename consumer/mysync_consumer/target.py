@@ -64,7 +64,10 @@ def read(session: Session, name: TableId) -> Definition:
         select = f"SELECT *{names} FROM {where} LIMIT 0".encode()
         shape = read_shape(connection, select)
         labels_select = None
-        if any(column["data_type"] in ("enum", "set") for column in map(_lower, columns)):
+        if any(
+            column["data_type"] in ("enum", "set") or column["generation_expression"]
+            for column in map(_lower, columns)
+        ):
             labels_select = _labels_select(connection, name)
         labels = read_labels(connection, labels_select) if labels_select is not None else ()
     except pymysql.err.Error as error:
@@ -104,8 +107,9 @@ def _unreadable(name: TableId, error: pymysql.err.Error) -> MysyncError:
 def _labels_select(connection: Connection, name: TableId) -> bytes:
     db, table = connection.escape(name.db), connection.escape(name.table)
     return (
-        "SELECT column_name, column_type FROM information_schema.columns"
-        f" WHERE table_schema = {db} AND table_name = {table} AND data_type IN ('enum', 'set')"
+        "SELECT column_name, column_type, generation_expression FROM information_schema.columns"
+        f" WHERE table_schema = {db} AND table_name = {table}"
+        " AND (data_type IN ('enum', 'set') OR generation_expression <> '')"
         " ORDER BY ordinal_position"
     ).encode()
 

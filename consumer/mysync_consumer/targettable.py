@@ -78,6 +78,7 @@ class TargetColumn:
     collation: str | None = None
     labels: tuple[str, ...] = ()
     generated: Literal["", "VIRTUAL", "STORED"] = ""
+    expression: str | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "TargetColumn":
@@ -106,6 +107,7 @@ class TargetColumn:
             else "STORED"
             if "STORED GENERATED" in extra
             else "",
+            expression=get("generation_expression") or None,
         )
 
     @property
@@ -232,17 +234,6 @@ class TargetTable:
     def names(self) -> tuple[bytes, bytes]:
         return self.db.encode(), self.table.encode()
 
-    @property
-    def sent(self) -> tuple[int, ...]:
-        """Positions of the columns that after images hold: on MySQL all but generated ones, which
-        it computes; MariaDB takes them from the image.
-        """
-        return tuple(
-            i
-            for i, column in enumerate(self.columns)
-            if self.flavor == "mariadb" or not column.generated
-        )
-
 
 def lenenc(number: int) -> bytes:
     """MySQL's length-encoded integer (protocol documentation, "Integer Types")."""
@@ -277,8 +268,9 @@ def first(pair: tuple[int, KeyPart]) -> int:
 def differences(schema: TableSchema, target: TargetTable) -> list[str]:
     """Why rows of the source's table can't be written to the target's as they are; [] = they can.
 
-    Columns are joined by name. Compared are type, character set, collation, nullability, being
-    generated, and the unique keys. Display widths of integers are not: they change no value.
+    Columns are joined by name. Compared are type, character set, collation, nullability, what they
+    are generated from, and the unique keys. Display widths of integers are not: they change no
+    value.
     """
     found = []
     there = {column.name: column for column in target.columns}
@@ -303,6 +295,7 @@ def column_differences(column: Column, other: TargetColumn) -> list[str]:
         ("collation", utf8mb3(column.collation), utf8mb3(other.collation)),
         ("nullable", column.nullable, other.nullable),
         ("generated", column.generated, other.generated),
+        ("generated as", column.expression, other.expression),
     )
     return [
         f"column {column.name}: {what} {source} on the source, {target} on the target"

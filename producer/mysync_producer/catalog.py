@@ -17,6 +17,7 @@ from mysync_runtime.errors import Failure
 from mysync_runtime.mysql import Connection, Flavor
 from mysync_schemas import types
 from mysync_schemas.errors import UnsupportedColumn
+from mysync_schemas.generated import session_dependence
 from mysync_schemas.partition import identity_of
 from mysync_schemas.table import Column, ForeignKey, Key, KeyPart, TableId, TableSchema
 
@@ -62,10 +63,19 @@ def _read(connection: Connection, flavor: Flavor, filters: Filters) -> Catalog:
         table = TableId(row["db"], row["name"])
         if table in created:
             try:
-                catalog.tables.append(details.schema(table, row, created[table]))
+                schema = details.schema(table, row, created[table])
             except UnsupportedColumn as error:
                 reason = f"column {error.column}: {error.reason}"
                 catalog.refused.append(_refusal(table, reason))
+                continue
+            # MariaDB's applier takes values from the image, and MariaDB refuses what would differ.
+            found = () if flavor.is_mariadb else session_dependence(schema.columns, schema.keys)
+            reasons = [
+                f"{what} would have other values on the target: {why}" for what, why in found
+            ]
+            catalog.refused += [_refusal(table, reason) for reason in reasons]
+            if not reasons:
+                catalog.tables.append(schema)
     return catalog
 
 
@@ -152,6 +162,7 @@ def _column(row: Mapping[str, Any]) -> Column:
         collation=row["collation"],
         labels=types.labels_of(column_type),
         generated=_generated(extra),
+        expression=_text(row["expression"]) if row["expression"] else None,
         invisible="INVISIBLE" in extra.upper(),
         default=None if row["dflt"] is None else _text(row["dflt"]),
         extra=extra,
@@ -203,7 +214,8 @@ SELECT TABLE_NAME AS table_name, COLUMN_NAME AS name, ORDINAL_POSITION AS ordina
        CHARACTER_MAXIMUM_LENGTH AS char_length, CHARACTER_OCTET_LENGTH AS octet_length,
        NUMERIC_PRECISION AS numeric_precision, NUMERIC_SCALE AS numeric_scale,
        DATETIME_PRECISION AS fsp, CHARACTER_SET_NAME AS charset, COLLATION_NAME AS collation,
-       COLUMN_DEFAULT AS dflt, EXTRA AS extra, {srs} AS srs_id
+       COLUMN_DEFAULT AS dflt, EXTRA AS extra, {srs} AS srs_id,
+       GENERATION_EXPRESSION AS expression
 FROM information_schema.COLUMNS
 WHERE TABLE_SCHEMA = %s
 ORDER BY TABLE_NAME, ORDINAL_POSITION

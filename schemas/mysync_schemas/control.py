@@ -45,7 +45,7 @@ __all__ = [
     "fixed_schemas",
 ]
 
-FORMAT: Final = 1  # of everything on the wire
+FORMAT: Final = 2  # of everything on the wire
 HASH_VERSION: Final = 1  # of canonical keys and what is made of them
 
 # Ids in mode "own"; those of table schemas follow from 101.

@@ -131,9 +131,10 @@ def _usable(key: Key, columns: Mapping[str, Column]) -> bool:
 def routing_of(tables: Iterable[TableSchema]) -> dict[TableId, Routing]:
     """The routing of all tables of a pipeline, which depends on one another by foreign keys.
 
-    A table goes whole to one partition if it has no identity, or a unique key beside it, or belongs
-    to tables connected by foreign keys (all of these to the partition of the smallest name among
-    them), or if an identity column can't be folded (it has no fold table).
+    A table goes whole to one partition if it has no identity, or a unique key beside it, or if its
+    rows only mean something in their order (`TableSchema.row_by_row`), or if it belongs to tables
+    connected by foreign keys (all of these to the partition of the smallest name among them), or if
+    an identity column can't be folded (it has no fold table).
     """
     known = {schema.table_id: schema for schema in tables}
     anchors = _components(known.values())
@@ -150,7 +151,9 @@ def routing_of(tables: Iterable[TableSchema]) -> dict[TableId, Routing]:
 
 def _by_key(schema: TableSchema) -> bool:
     key = schema.identity_key
-    if key is None or any(other.unique and other.name != key.name for other in schema.keys):
+    if key is None or schema.row_by_row:
+        return False
+    if any(other.unique and other.name != key.name for other in schema.keys):
         return False
     folded = {ref.column for ref in schema.folds}
     return all(_hashable(schema, part, folded) for part in key.columns)

@@ -15,7 +15,13 @@ __all__ = [
     "Routing",
     "TableId",
     "TableSchema",
+    "TableType",
 ]
+
+# TABLE_TYPE of information_schema.tables. Rows of the last two have to be written as row events,
+# one by one in the source's order: a row of a sequence replaces the one that is there, and rows of
+# a system-versioned table hold their own history. SQL can express neither.
+TableType = Literal["BASE TABLE", "SEQUENCE", "SYSTEM VERSIONED"]
 
 
 class _Frozen(BaseModel):
@@ -53,6 +59,7 @@ class Column(_Frozen):
     collation: str | None = None
     labels: tuple[str, ...] = ()  # of ENUM and SET, in their order
     generated: Literal["", "VIRTUAL", "STORED"] = ""
+    expression: str | None = None  # GENERATION_EXPRESSION; "ROW START", "ROW END"
     invisible: bool = False
     default: str | None = None
     extra: str = ""
@@ -110,6 +117,7 @@ class TableSchema(_Frozen):
     id: int
     db: str
     table: str
+    table_type: TableType = "BASE TABLE"
     create_sql: str
     ddl: str | None = None  # the statement that made this version; null: found as it is
     columns: tuple[Column, ...]
@@ -125,6 +133,11 @@ class TableSchema(_Frozen):
     key_schema: str | None = None  # Avro, JSON
     value_schema: str = ""  # Avro, JSON
     folds: tuple[FoldRef, ...] = ()
+
+    @property
+    def row_by_row(self) -> bool:
+        """Whether its rows are passed on one by one, in the source's order (`TableType`)."""
+        return self.table_type != "BASE TABLE"
 
     @property
     def table_id(self) -> TableId:

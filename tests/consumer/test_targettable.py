@@ -35,6 +35,7 @@ def changed(name: str, **known: object) -> list[dict[str, object]]:
         (target_of(changed("name", nullable=False)), "column name: nullable True on the source"),
         (target_of(changed("state", column_type="enum('old','new')")), "column state: type"),
         (target_of(changed("big", generated="STORED")), "column big: generated"),
+        (target_of(changed("big", expression="`id` * 2")), "column big: generated as None on"),
         (target_of(keys=()), "primary key (id) is missing on the target"),
         (target_of(keys=(PRIMARY, UNIQUE)), "unique key (name(3)) is on the target only"),
     ],
@@ -107,6 +108,7 @@ def test_information_schema_rows_may_have_keys_in_any_case() -> None:
         "CHARACTER_SET_NAME": "utf8mb4",
         "COLLATION_NAME": "x",
         "EXTRA": "DEFAULT_GENERATED on update CURRENT_TIMESTAMP",
+        "GENERATION_EXPRESSION": "",
     }
     column = TargetColumn.from_row(row)
     assert (column.data_type, column.ordinal, column.generated) == ("varchar", 3, "")

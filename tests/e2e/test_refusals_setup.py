@@ -224,8 +224,8 @@ def test_an_old_server_is_refused(row: Refusal, old_checks: Checks) -> None:
 
 MYSQL_TABLES = (
     "CREATE TABLE a_good_one (id INT PRIMARY KEY)",
-    "CREATE TABLE a_virtual (id INT PRIMARY KEY, twice INT AS (id * 2))",
-    "CREATE TABLE a_stored (id INT PRIMARY KEY, twice INT AS (id * 2) STORED)",
+    "CREATE TABLE a_stored (id INT PRIMARY KEY, t TIMESTAMP, hours INT AS (hour(t)) STORED)",
+    "CREATE TABLE an_index (id INT PRIMARY KEY, n INT, KEY k ((FROM_UNIXTIME(n))))",
     "CREATE TABLE a_sjis (id INT PRIMARY KEY, t VARCHAR(9) CHARACTER SET sjis)",
     "CREATE TABLE a_some (id INT PRIMARY KEY, a TEXT CHARSET latin1, b TEXT CHARSET utf16)",
 )
