@@ -6,7 +6,7 @@ import io
 import json
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -143,13 +143,19 @@ class Source:
         return tuple(Key(name=n, unique=u, columns=tuple(p)) for (n, u), p in parts.items())
 
     def shown(self, schema: TableSchema, order: str) -> list[tuple[Any, ...]]:
-        """Every row as the server shows it, each value in the form that `seen` gives."""
-        wanted = ", ".join(_shown_sql(column) for column in schema.columns)
-        rows = self.sql(f"SELECT {wanted} FROM `{schema.table}` ORDER BY {order}")
-        return [
-            tuple(_normal(column, value) for column, value in zip(schema.columns, row, strict=True))
-            for row in rows
-        ]
+        return shown(self.sql, schema, order)
+
+
+def shown(
+    ask: Callable[[str], Iterable[tuple[Any, ...]]], schema: TableSchema, order: str
+) -> list[tuple[Any, ...]]:
+    """Every row as the server shows it, each value in the form that `compare` takes."""
+    wanted = ", ".join(_shown_sql(column) for column in schema.columns)
+    rows = ask(f"SELECT {wanted} FROM `{schema.table}` ORDER BY {order}")
+    return [
+        tuple(_normal(column, value) for column, value in zip(schema.columns, row, strict=True))
+        for row in rows
+    ]
 
 
 def _column(

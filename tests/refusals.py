@@ -150,12 +150,6 @@ TABLE: tuple[Refusal, ...] = (
             ("binlog_row_value_options is PARTIAL_JSON instead of empty",),
         ),
         (
-            "transactions are compressed",
-            "PreflightError",
-            SETUP,
-            ("binlog_transaction_compression is ON instead of OFF",),
-        ),
-        (
             "the user may not read the log",
             "PreflightError",
             SETUP,
@@ -374,12 +368,6 @@ TABLE: tuple[Refusal, ...] = (
     ),
     *_rows(
         "stream",
-        (
-            "a compressed transaction",
-            "UnsupportedEvent",
-            DATA,
-            ("TRANSACTION_PAYLOAD", "binlog_transaction_compression=OFF", "binlog."),
-        ),
         ("an XA transaction", "UnsupportedEvent", DATA, ("an XA transaction", "binlog.")),
         (
             "a partial JSON update",

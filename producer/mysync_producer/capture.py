@@ -30,6 +30,7 @@ from mysync_producer.events import (
     parse_tagged_gtid,
 )
 from mysync_producer.filters import Filters
+from mysync_producer.payload import inner_events
 from mysync_producer.publisher import Record
 from mysync_producer.rowcodec import (
     EventContext,
@@ -103,6 +104,7 @@ class Capture:
         self._open_tables: dict[int, Table | None] = {}  # by table id, within a statement
         self._context = EventContext()
         self._begun = False  # the open transaction ends by XID or COMMIT, not by its statement
+        self._row = 0  # number of the next row at the place of the last event
         self._handlers: dict[int, _Handler] = {
             EventType.QUERY: self._on_query,
             EventType.EXECUTE_LOAD_QUERY: self._on_query,
@@ -124,7 +126,26 @@ class Capture:
         return f"{self.transaction.file}:{self.transaction.at(0)}"
 
     def take(self, event: Event) -> Iterator[int]:
-        """Takes one event; yields the size of each chunk that it puts into `batch`."""
+        """Takes one event; yields the size of each chunk that it puts into `batch`, and 0 now and
+        then while an event that takes long puts nothing there."""
+        self._row = 0
+        if event.type == EventType.TRANSACTION_PAYLOAD:
+            return self._payload(event)
+        return self._take(event)
+
+    def _payload(self, event: Event) -> Iterator[int]:
+        """Its events share one place; the rows of all of them are counted on."""
+        self.transaction.at(event.log_pos)
+        where = self.where
+        try:
+            for inner in inner_events(event):
+                yield from self._take(inner)
+                yield 0
+        except CorruptEvent as error:
+            error.where = error.where or where
+            raise
+
+    def _take(self, event: Event) -> Iterator[int]:
         kind = event.type
         if kind in _ROWS:
             return self._rows(event)
@@ -262,7 +283,6 @@ class Capture:
         context.file = transaction.file
         context.pos = position
         context.flags = header.flags
-        context.txn_seq = transaction.txn_seq
         context.time_zone = transaction.time_zone
         body, end = event.body, len(event.body)
         at = columns_present(plan, context, body, header.start, end, operation == _UPDATE)
@@ -270,11 +290,11 @@ class Capture:
         if transaction.left_out():
             transaction.leave_out(self._count(table, operation, body, at, end))
             return
-        row = 0
         while at < end:
-            rows, size, at = self._encode(plan, operation, body, at, end, row)
+            context.txn_seq = transaction.txn_seq
+            rows, size, at = self._encode(plan, operation, body, at, end, self._row)
             skipped = min(rows, transaction.skip)
-            row += rows
+            self._row += rows
             transaction.took(rows)
             transaction.txn_seq = context.txn_seq
             table.count(operation, rows - skipped)

@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 from mysync_producer import metrics, points, preflight
 from mysync_producer.capture import Capture
 from mysync_producer.errors import LeadershipLost
+from mysync_producer.events import Event
 from mysync_producer.filters import Filters
 from mysync_producer.lag import lag
 from mysync_producer.leader import Leader
@@ -42,6 +43,7 @@ log = get_logger("producer")
 # A process that wasn't elected for so many session timeouts is a standby: somebody else is active.
 _STANDBY_TIMEOUTS = 3
 _LONGEST_PAUSE = 5.0  # seconds
+_TURN_SECONDS = 0.5  # within one event, between two signs of life
 
 
 class Producer:
@@ -154,10 +156,7 @@ class Producer:
             self._alive()
             if stream.wait(session.patience(capture, time.monotonic()), self.stop.fileno()):
                 for event in stream.queued():
-                    for size in capture.take(event):
-                        publisher.send(capture.batch, size)
-                        if publisher.full:
-                            session.commit(capture)
+                    self._take(session, capture, event)
             now, behind = time.monotonic(), stream.pending()
             session.adopt_when_due(capture)
             session.beat_when_due(capture, now, behind=behind)
@@ -169,6 +168,23 @@ class Producer:
             else:
                 lag.waits(capture.source_us or time.time_ns() // 1000)
         session.keep_whole(capture)
+
+    def _take(self, session: Session, capture: Capture, event: Event) -> None:
+        """One event, which may hold a transaction of any size."""
+        publisher = session.publisher
+        due = time.monotonic() + _TURN_SECONDS
+        for size in capture.take(event):
+            if size:
+                publisher.send(capture.batch, size)
+                if publisher.full:
+                    session.commit(capture)
+            now = time.monotonic()
+            if now >= due:
+                due = now + _TURN_SECONDS
+                self._alive()
+                session.beat_when_due(capture, now, behind=True)
+                if publisher.overdue(now):
+                    session.commit(capture)
 
     def _pause(self) -> float:
         """Seconds before trying again: longer each time, until something was committed."""

@@ -26,15 +26,18 @@ _WRAP = 1 << 32
 
 
 class TakenBack:
-    """Places of the log whose rows the source took back: (file, after, up to)."""
+    """Places of the log whose rows the source took back: (file, after, up to).
+
+    A place is an event's end and the number of rows of the transaction before it: the events of a
+    compressed transaction all end at one position."""
 
     def __init__(self) -> None:
-        self._ranges: list[tuple[str, int, int]] = []
+        self._ranges: list[tuple[str, tuple[int, int], tuple[int, int]]] = []
 
-    def __iter__(self) -> Iterator[tuple[str, int, int]]:
+    def __iter__(self) -> Iterator[tuple[str, tuple[int, int], tuple[int, int]]]:
         return iter(self._ranges)
 
-    def add(self, file: str, after: int, upto: int) -> None:
+    def add(self, file: str, after: tuple[int, int], upto: tuple[int, int]) -> None:
         self._ranges.append((file, after, upto))
 
     def forget(self, committed: BinlogPosition) -> None:
@@ -48,11 +51,12 @@ class TakenBack:
                 place.number == committed.number and upto <= committed.pos
             )
 
-        self._ranges = [r for r in self._ranges if not passed(r[0], r[2])]
+        self._ranges = [r for r in self._ranges if not passed(r[0], r[2][0])]
 
-    def holds(self, file: str, end: int) -> bool:
-        """Whether the event that ends there was taken back."""
-        return any(f == file and after < end <= upto for f, after, upto in self._ranges)
+    def holds(self, file: str, end: int, rows: int) -> bool:
+        """Whether the event that ends there, after `rows` rows, was taken back."""
+        place = (end, rows)
+        return any(f == file and after <= place < upto for f, after, upto in self._ranges)
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,7 @@ class SourceTransaction:
 
     def left_out(self) -> bool:
         """Whether the rows event just noted is one that the source took back later."""
-        return self.taken_back.holds(self.file, self._pos)
+        return self.taken_back.holds(self.file, self._pos, self.rows)
 
     def leave_out(self, rows: int) -> None:
         self.rows += rows
@@ -231,7 +235,7 @@ class SourceTransaction:
                 f"Kafka already; they are of {', '.join(sorted(self.tables)) or 'unknown tables'}",
                 where=where,
             )
-        self.taken_back.add(self.file, mark.pos, upto or self._pos)
+        self.taken_back.add(self.file, (mark.pos, mark.rows), (upto or self._pos, self.rows))
         raise RowsTakenBack(
             f"{why} takes back {self._kept - mark.kept} rows that were read already", where=where
         )

@@ -18,10 +18,6 @@ UNSUPPORTED: Final[Mapping[int, tuple[str, str]]] = {
         "an XA transaction",
         f"Don't use XA transactions on the source {_ANEW}",
     ),
-    EventType.TRANSACTION_PAYLOAD: (
-        "a compressed transaction",
-        f"Set binlog_transaction_compression=OFF on the source, {_ANEW}",
-    ),
     EventType.PARTIAL_UPDATE_ROWS: (
         "a partial JSON update",
         f"Set binlog_row_value_options='' on the source, {_ANEW}",

@@ -124,7 +124,6 @@ def source_checks(
         "SET GLOBAL binlog_row_image = 'MINIMAL'",
         "SET GLOBAL binlog_row_metadata = 'MINIMAL'",
         "SET GLOBAL binlog_row_value_options = 'PARTIAL_JSON'",
-        "SET GLOBAL binlog_transaction_compression = ON",
     )
     as_weak = make(folder, own_mysql, kafka, source=WEAK | {"server_id": own_mysql.server_id})
     said = checks.add(
@@ -133,7 +132,6 @@ def source_checks(
         "binlog_row_image isn't FULL",
         "binlog_row_metadata isn't FULL",
         "partial JSON is logged",
-        "transactions are compressed",
         "the user may not read the log",
         "the user may not see the log's end",
         "the user may not read definitions",

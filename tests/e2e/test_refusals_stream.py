@@ -23,9 +23,6 @@ XA = ["XA START '{db}'", SECOND, "XA END '{db}'", "XA PREPARE '{db}'", "XA COMMI
 
 # What the source does, in one session.
 CASES: Mapping[str, Mapping[Flavor, Sequence[str]]] = {
-    "a compressed transaction": {
-        "mysql": ["SET SESSION binlog_transaction_compression = ON", SECOND],
-    },
     "an XA transaction": {"mysql": XA, "mariadb": XA},
     "a partial JSON update": {
         "mysql": [
@@ -89,9 +86,9 @@ CASES: Mapping[str, Mapping[Flavor, Sequence[str]]] = {
         ]
     },
 }
-# These stop every pipeline on the server: the first ones come last among the others, the last one
+# These stop every pipeline on the server: the first one comes last among the others, the last one
 # when all others have ended.
-EVERYBODYS = ("a compressed transaction", "a statement in a character set that can't be read")
+EVERYBODYS = ("a statement in a character set that can't be read",)
 LAST = "an XA transaction"
 RUNS = [(each, flavor) for each in rows("stream") for flavor in CASES[each.cause]]
 # One of each class is started again: what a restart does depends on nothing else.

@@ -60,8 +60,8 @@ def test_tables_that_are_not_replicated_do_not_fill_the_memory(
 
 def test_places_that_were_taken_back_are_forgotten_once_they_are_passed() -> None:
     taken_back = TakenBack()
-    taken_back.add("log.000001", 100, 1 << 62)
-    taken_back.add("log.000002", 200, 300)
-    taken_back.add("log.000002", 400, 500)
+    taken_back.add("log.000001", (100, 0), (1 << 62, 5))
+    taken_back.add("log.000002", (200, 0), (300, 5))
+    taken_back.add("log.000002", (400, 0), (500, 5))
     taken_back.forget(BinlogPosition("log.000002", 300))
-    assert list(taken_back) == [("log.000002", 400, 500)]
+    assert list(taken_back) == [("log.000002", (400, 0), (500, 5))]

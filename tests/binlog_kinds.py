@@ -1,0 +1,77 @@
+"""What a server may write into its log, kind by kind: the statements that make it do so."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mysync_producer.events import EventType
+
+Flavor = Literal["mysql", "mariadb"]
+
+TABLES = (
+    "CREATE TABLE items (id INT PRIMARY KEY, name VARCHAR(2000), n BIGINT)",
+    "CREATE TABLE others (id INT PRIMARY KEY, item INT, name VARCHAR(200), KEY (item))",
+    "CREATE TABLE plain (id INT PRIMARY KEY, n INT) ENGINE=MyISAM",
+    "CREATE TABLE docs (id INT PRIMARY KEY, doc JSON, more JSON)",
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`before` are run once in the session, `of(n)` make the nth transactions of it."""
+
+    name: str
+    flavors: tuple[Flavor, ...]
+    of: Callable[[int], Sequence[str]]
+    before: Mapping[Flavor, Sequence[str]]
+    types: Mapping[Flavor, frozenset[int]]
+    """Kinds of events that must come, or the statements don't make what they should."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def ordinary(n: int) -> Sequence[str]:
+    """Inserts, updates, deletes and a key change; each nth has its own keys."""
+    first = n * 10
+    return (
+        "BEGIN",
+        f"INSERT INTO items VALUES ({first}, REPEAT('ab', 300), 1), ({first + 1}, 'two', 2)",
+        f"INSERT INTO items VALUES ({first + 2}, NULL, NULL), ({first + 3}, 'gone', 4)",
+        f"UPDATE items SET n = n + 1 WHERE id BETWEEN {first} AND {first + 2}",
+        f"UPDATE items SET id = {first + 5} WHERE id = {first + 1}",
+        f"DELETE FROM items WHERE id = {first + 3}",
+        "COMMIT",
+        f"INSERT INTO others VALUES ({first}, {first}, 'by itself')",
+    )
+
+
+_BOTH: tuple[Flavor, ...] = ("mysql", "mariadb")
+
+
+def kind(
+    name: str,
+    of: Callable[[int], Sequence[str]],
+    flavors: tuple[Flavor, ...] = _BOTH,
+    before: Sequence[str] = (),
+    types: Sequence[int] = (),
+) -> Kind:
+    return Kind(
+        name,
+        flavors,
+        of,
+        dict.fromkeys(flavors, tuple(before)),
+        dict.fromkeys(flavors, frozenset(types)),
+    )
+
+
+KINDS: tuple[Kind, ...] = (
+    kind("ordinary transactions", ordinary),
+    kind(
+        "compressed transactions",
+        ordinary,
+        ("mysql",),
+        ["SET SESSION binlog_transaction_compression = ON"],
+        [EventType.TRANSACTION_PAYLOAD],
+    ),
+)
