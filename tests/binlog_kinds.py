@@ -1,6 +1,6 @@
 """What a server may write into its log, kind by kind: the statements that make it do so."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,13 +18,15 @@ TABLES = (
 
 @dataclass(frozen=True)
 class Kind:
-    """`before` are run once in the session, `of(n)` make the nth transactions of it."""
+    """`before` are run once in the session, `of(n)` make its nth transactions, `after` put back
+    what `before` set for all."""
 
     name: str
     flavors: tuple[Flavor, ...]
     of: Callable[[int], Sequence[str]]
-    before: Mapping[Flavor, Sequence[str]]
-    types: Mapping[Flavor, frozenset[int]]
+    before: Sequence[str]
+    after: Sequence[str]
+    types: frozenset[int]
     """Kinds of events that must come, or the statements don't make what they should."""
 
     def __str__(self) -> str:
@@ -55,14 +57,9 @@ def kind(
     flavors: tuple[Flavor, ...] = _BOTH,
     before: Sequence[str] = (),
     types: Sequence[int] = (),
+    after: Sequence[str] = (),
 ) -> Kind:
-    return Kind(
-        name,
-        flavors,
-        of,
-        dict.fromkeys(flavors, tuple(before)),
-        dict.fromkeys(flavors, frozenset(types)),
-    )
+    return Kind(name, flavors, of, before, after, frozenset(types))
 
 
 KINDS: tuple[Kind, ...] = (
@@ -73,5 +70,21 @@ KINDS: tuple[Kind, ...] = (
         ("mysql",),
         ["SET SESSION binlog_transaction_compression = ON"],
         [EventType.TRANSACTION_PAYLOAD],
+    ),
+    kind(
+        "compressed events",
+        lambda n: (
+            *ordinary(n),
+            f"ANALYZE TABLE items /* {'which may be a long statement' * 9} */",
+        ),
+        ("mariadb",),
+        ["SET GLOBAL log_bin_compress = ON", "SET GLOBAL log_bin_compress_min_len = 10"],
+        [
+            EventType.MARIADB_QUERY_COMPRESSED,
+            EventType.MARIADB_WRITE_ROWS_COMPRESSED_V1,
+            EventType.MARIADB_UPDATE_ROWS_COMPRESSED_V1,
+            EventType.MARIADB_DELETE_ROWS_COMPRESSED_V1,
+        ],
+        after=["SET GLOBAL log_bin_compress = OFF"],
     ),
 )

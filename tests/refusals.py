@@ -213,12 +213,6 @@ TABLE: tuple[Refusal, ...] = (
             ),
         ),
         (
-            "MariaDB compresses its events",
-            "PreflightError",
-            SETUP,
-            ("log_bin_compress is ON instead of OFF", "SET GLOBAL log_bin_compress = OFF"),
-        ),
-        (
             "MariaDB logs no column names",
             "PreflightError",
             SETUP,
@@ -420,12 +414,6 @@ TABLE: tuple[Refusal, ...] = (
             "SchemaMismatch",
             DATA,
             (".t", "TABLE_MAP", "disagree", "binlog.", "Begin the pipeline anew"),
-        ),
-        (
-            "MariaDB compresses an event",
-            "UnsupportedEvent",
-            DATA,
-            ("a compressed event", "log_bin_compress=OFF"),
         ),
     ),
     *_rows(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
+from mysync_producer.compressed import COMPRESSED, uncompressed
 from mysync_producer.events import (
     ARTIFICIAL,
     HEADER_SIZE,
@@ -61,6 +62,7 @@ _ROWS: dict[int, tuple[int, int]] = {  # operation, version of the event's heade
     EventType.UPDATE_ROWS: (ord("u"), 2),
     EventType.DELETE_ROWS: (ord("d"), 2),
 }
+_ROWS |= {kind: _ROWS[plain] for kind, plain in COMPRESSED.items() if plain in _ROWS}
 _UPDATE = ord("u")
 
 # Known, and of no consequence: context of statements, comments, lists for replicas.
@@ -108,6 +110,7 @@ class Capture:
         self._handlers: dict[int, _Handler] = {
             EventType.QUERY: self._on_query,
             EventType.EXECUTE_LOAD_QUERY: self._on_query,
+            EventType.MARIADB_QUERY_COMPRESSED: self._on_query,
             EventType.XID: self._on_xid,
             EventType.TABLE_MAP: self._on_table_map,
             EventType.GTID: self._on_gtid,
@@ -184,6 +187,8 @@ class Capture:
         self._open_tables.clear()
 
     def _on_query(self, event: Event) -> None:
+        if event.type in COMPRESSED:
+            event = self._uncompressed(event)
         load = event.type == EventType.EXECUTE_LOAD_QUERY
         query = (parse_execute_load if load else parse_query)(event.body)
         statement = classify(query, self.filters)
@@ -274,6 +279,8 @@ class Capture:
             return
         if not transaction.open:
             raise CorruptEvent("rows outside of a transaction", where=self.where)
+        if event.type in COMPRESSED:
+            event = self._uncompressed(event)
         plan = table.plan
         context = self._context
         context.ts_ms = time.time_ns() // 1_000_000
@@ -300,6 +307,13 @@ class Capture:
             table.count(operation, rows - skipped)
             if size:
                 yield size
+
+    def _uncompressed(self, event: Event) -> Event:
+        try:
+            return uncompressed(event)
+        except CorruptEvent as error:
+            error.where = self.where
+            raise
 
     def _encode(
         self, plan: TablePlan, operation: int, body: bytes, at: int, end: int, row: int

@@ -29,7 +29,7 @@ _VARIABLES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("binlog_row_metadata", "FULL", "SET GLOBAL binlog_row_metadata = 'FULL'"),
     ),
     "mysql": (("binlog_row_value_options", "", "SET GLOBAL binlog_row_value_options = ''"),),
-    "mariadb": (("log_bin_compress", "OFF", "SET GLOBAL log_bin_compress = OFF"),),
+    "mariadb": (),
 }
 
 

@@ -8,10 +8,6 @@ from mysync_producer.events import EventType
 __all__ = ["UNSUPPORTED", "UNSUPPORTED_ROWS"]
 
 _ANEW: Final = "in every session, then begin the pipeline anew under another name."
-_MARIADB_COMPRESSED: Final = (
-    "a compressed event",
-    f"Set log_bin_compress=OFF on the source, {_ANEW}",
-)
 
 UNSUPPORTED: Final[Mapping[int, tuple[str, str]]] = {
     EventType.XA_PREPARE: (
@@ -22,23 +18,10 @@ UNSUPPORTED: Final[Mapping[int, tuple[str, str]]] = {
         "a partial JSON update",
         f"Set binlog_row_value_options='' on the source, {_ANEW}",
     ),
-    EventType.MARIADB_QUERY_COMPRESSED: _MARIADB_COMPRESSED,
-    EventType.MARIADB_WRITE_ROWS_COMPRESSED_V1: _MARIADB_COMPRESSED,
-    EventType.MARIADB_UPDATE_ROWS_COMPRESSED_V1: _MARIADB_COMPRESSED,
-    EventType.MARIADB_DELETE_ROWS_COMPRESSED_V1: _MARIADB_COMPRESSED,
-    EventType.MARIADB_WRITE_ROWS_COMPRESSED: _MARIADB_COMPRESSED,
-    EventType.MARIADB_UPDATE_ROWS_COMPRESSED: _MARIADB_COMPRESSED,
-    EventType.MARIADB_DELETE_ROWS_COMPRESSED: _MARIADB_COMPRESSED,
 }
 """(what it is, how to go on) by event type."""
 
 UNSUPPORTED_ROWS: Final[Mapping[int, int]] = {
     EventType.PARTIAL_UPDATE_ROWS: 2,
-    EventType.MARIADB_WRITE_ROWS_COMPRESSED_V1: 1,
-    EventType.MARIADB_UPDATE_ROWS_COMPRESSED_V1: 1,
-    EventType.MARIADB_DELETE_ROWS_COMPRESSED_V1: 1,
-    EventType.MARIADB_WRITE_ROWS_COMPRESSED: 2,
-    EventType.MARIADB_UPDATE_ROWS_COMPRESSED: 2,
-    EventType.MARIADB_DELETE_ROWS_COMPRESSED: 2,
 }
 """Those of them that name a table, with the version of their header."""

@@ -77,14 +77,6 @@ CASES: Mapping[str, Mapping[Flavor, Sequence[str]]] = {
             SECOND,
         ]
     },
-    "MariaDB compresses an event": {
-        "mariadb": [
-            "SET GLOBAL log_bin_compress = ON",
-            "SET GLOBAL log_bin_compress_min_len = 10",
-            SECOND,
-            "SET GLOBAL log_bin_compress = OFF",
-        ]
-    },
 }
 # These stop every pipeline on the server: the first one comes last among the others, the last one
 # when all others have ended.
