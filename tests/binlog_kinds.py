@@ -48,6 +48,30 @@ def ordinary(n: int) -> Sequence[str]:
     )
 
 
+def documents(n: int) -> Sequence[str]:
+    """Updates of documents in part: several differences, several columns, some rows in full."""
+    first = n * 10
+    document = (
+        """'{"a": [1, 2, 3], "b c": {"x": "a string of some length"}, "é": 1.5, "z": [[], {}]}'"""
+    )
+    update = "UPDATE docs SET"
+    member = "'$.\"b c\".x'"
+    return (
+        f"INSERT INTO docs VALUES ({first}, {document}, NULL), ({first + 2}, '{{}}', {document})",
+        f"INSERT INTO docs VALUES ({first + 1}, {document}, '[1, [2]]')",
+        "BEGIN",
+        f"{update} doc = JSON_SET(doc, '$.a[1]', 'x', {member}, 's', '$.new', true)",
+        f"{update} more = JSON_REMOVE(more, '$[0]'), doc = JSON_SET(doc, '$.z[0][0]', 'in')",
+        (
+            f"{update} doc = JSON_REMOVE(JSON_SET(doc, '$.a[9]', JSON_ARRAY(1)), '$.a[0]'), "
+            "more = JSON_REPLACE(more, '$[last]', 9)"
+        ),
+        f"{update} doc = '[]', more = JSON_ARRAY_APPEND(more, '$', 'y') WHERE id = {first}",
+        f"{update} id = {first + 7}, doc = JSON_SET(doc, '$.é', 2) WHERE id = {first + 1}",
+        "COMMIT",
+    )
+
+
 _BOTH: tuple[Flavor, ...] = ("mysql", "mariadb")
 
 
@@ -69,6 +93,23 @@ KINDS: tuple[Kind, ...] = (
         ordinary,
         ("mysql",),
         ["SET SESSION binlog_transaction_compression = ON"],
+        [EventType.TRANSACTION_PAYLOAD],
+    ),
+    kind(
+        "partial JSON updates",
+        documents,
+        ("mysql",),
+        ["SET SESSION binlog_row_value_options = 'PARTIAL_JSON'"],
+        [EventType.PARTIAL_UPDATE_ROWS],
+    ),
+    kind(
+        "compressed partial JSON updates",
+        documents,
+        ("mysql",),
+        [
+            "SET SESSION binlog_row_value_options = 'PARTIAL_JSON'",
+            "SET SESSION binlog_transaction_compression = ON",
+        ],
         [EventType.TRANSACTION_PAYLOAD],
     ),
     kind(

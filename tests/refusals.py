@@ -144,12 +144,6 @@ TABLE: tuple[Refusal, ...] = (
             ),
         ),
         (
-            "partial JSON is logged",
-            "PreflightError",
-            SETUP,
-            ("binlog_row_value_options is PARTIAL_JSON instead of empty",),
-        ),
-        (
             "the user may not read the log",
             "PreflightError",
             SETUP,
@@ -364,10 +358,10 @@ TABLE: tuple[Refusal, ...] = (
         "stream",
         ("an XA transaction", "UnsupportedEvent", DATA, ("an XA transaction", "binlog.")),
         (
-            "a partial JSON update",
-            "UnsupportedEvent",
+            "a partial JSON update without the whole row before it",
+            "MinimalImage",
             DATA,
-            ("PARTIAL_UPDATE_ROWS", "binlog_row_value_options=''"),
+            (".t", "leaves columns out of its before image", "binlog_row_image=FULL"),
         ),
         (
             "a change of rows logged as a statement",

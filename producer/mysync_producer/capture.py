@@ -9,7 +9,7 @@ position.
 
 import time
 from collections.abc import Callable, Iterator
-from typing import NoReturn
+from typing import NoReturn, ParamSpec, TypeVar
 
 from mysync_producer.compressed import COMPRESSED, uncompressed
 from mysync_producer.events import (
@@ -31,6 +31,7 @@ from mysync_producer.events import (
     parse_tagged_gtid,
 )
 from mysync_producer.filters import Filters
+from mysync_producer.partialrows import full_rows
 from mysync_producer.payload import inner_events
 from mysync_producer.publisher import Record
 from mysync_producer.rowcodec import (
@@ -43,7 +44,7 @@ from mysync_producer.rowcodec import (
 from mysync_producer.statements import Kind, Statement, classify
 from mysync_producer.tables import Table, Tables
 from mysync_producer.transaction import SourceTransaction
-from mysync_producer.unsupported import UNSUPPORTED, UNSUPPORTED_ROWS
+from mysync_producer.unsupported import UNSUPPORTED
 from mysync_runtime.errors import CorruptEvent, DdlInStream, UnknownEvent, UnsupportedEvent
 from mysync_schemas.position import BinlogPosition
 
@@ -61,6 +62,7 @@ _ROWS: dict[int, tuple[int, int]] = {  # operation, version of the event's heade
     EventType.WRITE_ROWS: (ord("c"), 2),
     EventType.UPDATE_ROWS: (ord("u"), 2),
     EventType.DELETE_ROWS: (ord("d"), 2),
+    EventType.PARTIAL_UPDATE_ROWS: (ord("u"), 2),
 }
 _ROWS |= {kind: _ROWS[plain] for kind, plain in COMPRESSED.items() if plain in _ROWS}
 _UPDATE = ord("u")
@@ -84,6 +86,8 @@ _PASS = frozenset(
 )
 
 _Handler = Callable[[Event], None]
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class Capture:
@@ -188,7 +192,7 @@ class Capture:
 
     def _on_query(self, event: Event) -> None:
         if event.type in COMPRESSED:
-            event = self._uncompressed(event)
+            event = self._whole(uncompressed, event)
         load = event.type == EventType.EXECUTE_LOAD_QUERY
         query = (parse_execute_load if load else parse_query)(event.body)
         statement = classify(query, self.filters)
@@ -280,7 +284,7 @@ class Capture:
         if not transaction.open:
             raise CorruptEvent("rows outside of a transaction", where=self.where)
         if event.type in COMPRESSED:
-            event = self._uncompressed(event)
+            event = self._whole(uncompressed, event)
         plan = table.plan
         context = self._context
         context.ts_ms = time.time_ns() // 1_000_000
@@ -291,8 +295,11 @@ class Capture:
         context.pos = position
         context.flags = header.flags
         context.time_zone = transaction.time_zone
-        body, end = event.body, len(event.body)
-        at = columns_present(plan, context, body, header.start, end, operation == _UPDATE)
+        body = event.body
+        at = columns_present(plan, context, body, header.start, len(body), operation == _UPDATE)
+        if event.type == EventType.PARTIAL_UPDATE_ROWS:
+            body = body[:at] + self._whole(full_rows, body, at, table.table_map)
+        end = len(body)
         transaction.tables.add(plan.table)
         if transaction.left_out():
             transaction.leave_out(self._count(table, operation, body, at, end))
@@ -308,9 +315,10 @@ class Capture:
             if size:
                 yield size
 
-    def _uncompressed(self, event: Event) -> Event:
+    def _whole(self, unpack: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
+        """What `unpack` makes of an event that it can't name the place of."""
         try:
-            return uncompressed(event)
+            return unpack(*arguments, **named)
         except CorruptEvent as error:
             error.where = self.where
             raise
@@ -372,13 +380,8 @@ class Capture:
         )
 
     def _refuse(self, event: Event) -> None:
-        """Events that name a table pass when that isn't replicated."""
         kind = event.type
-        if kind in UNSUPPORTED_ROWS:
-            header = parse_rows_header(event.body, UNSUPPORTED_ROWS[kind])
-            if self._table(header.table_id) is not None:
-                self._unsupported(kind)
-        elif kind in UNSUPPORTED:
+        if kind in UNSUPPORTED:
             self._unsupported(kind)
         elif not event.flags & IGNORABLE:
             raise UnknownEvent(f"an event of unknown kind, {event_name(kind)}", where=self.where)

@@ -12,7 +12,6 @@ from mysync_producer.filters import Filters
 from mysync_producer.source import Source
 from mysync_runtime.errors import Failure, MysyncError, PreflightError, SetupError
 from mysync_runtime.log import get_logger
-from mysync_runtime.mysql import Flavor
 from mysync_runtime.settings import Settings
 
 __all__ = ["Report", "examine", "examine_tables", "require"]
@@ -22,15 +21,11 @@ log = get_logger("preflight")
 _OLDEST = {"mysql": (8, 0, 14), "mariadb": (10, 5, 0)}  # binlog_row_metadata
 
 # (variable, values that are right, statement that sets it)
-_VARIABLES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
-    "both": (
-        ("binlog_format", "ROW", "SET GLOBAL binlog_format = 'ROW'"),
-        ("binlog_row_image", "FULL", "SET GLOBAL binlog_row_image = 'FULL'"),
-        ("binlog_row_metadata", "FULL", "SET GLOBAL binlog_row_metadata = 'FULL'"),
-    ),
-    "mysql": (("binlog_row_value_options", "", "SET GLOBAL binlog_row_value_options = ''"),),
-    "mariadb": (),
-}
+_VARIABLES = (
+    ("binlog_format", "ROW", "SET GLOBAL binlog_format = 'ROW'"),
+    ("binlog_row_image", "FULL", "SET GLOBAL binlog_row_image = 'FULL'"),
+    ("binlog_row_metadata", "FULL", "SET GLOBAL binlog_row_metadata = 'FULL'"),
+)
 
 
 @dataclass
@@ -71,7 +66,7 @@ def examine(source: Source, settings: Settings, filters: Filters) -> Report:
             Failure("the source writes no binary log", "start it with --log-bin")
         )
         return report
-    report.failures += _variables(variables, source.flavor)
+    report.failures += _variables(variables)
     report.failures += _log_filters(source)
     report.failures += _grants(source, filters, report)
     report.failures += _identity(source, settings)
@@ -102,12 +97,12 @@ def examine_tables(source: Source, filters: Filters) -> Report:
     return report
 
 
-def _variables(variables: Mapping[str, str], flavor: Flavor) -> Iterator[Failure]:
-    for name, wanted, statement in (*_VARIABLES["both"], *_VARIABLES[flavor.kind]):
+def _variables(variables: Mapping[str, str]) -> Iterator[Failure]:
+    for name, wanted, statement in _VARIABLES:
         found = variables.get(name)
         if found is not None and found.upper() != wanted:
             yield Failure(
-                f"{name} is {found or 'empty'} instead of {wanted or 'empty'}",
+                f"{name} is {found} instead of {wanted}",
                 f"{statement} (and in the server's option file; sessions that are connected keep "
                 "the old value)",
             )

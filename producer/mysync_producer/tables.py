@@ -13,7 +13,7 @@ from mysync_producer.errors import UnknownTable
 from mysync_producer.filters import Filters
 from mysync_producer.rowcodec import TablePlan
 from mysync_producer.rowerrors import CorruptTableMap, SchemaMismatch
-from mysync_producer.tablemap import parse_table_map
+from mysync_producer.tablemap import TableMap, parse_table_map
 from mysync_runtime.errors import UnsupportedEvent
 from mysync_schemas.fold import FoldTable
 from mysync_schemas.table import TableId, TableSchema
@@ -39,8 +39,10 @@ class PlanSettings:
 class Table:
     """A replicated table's plan for one TABLE_MAP, with its counters."""
 
-    def __init__(self, plan: TablePlan, db: str, table: str) -> None:
+    def __init__(self, plan: TablePlan, table_map: TableMap) -> None:
         self.plan = plan
+        self.table_map = table_map
+        db, table = table_map.db, table_map.table
         self._counters = {ord(op): metrics.ROWS.labels(db, table, op).inc for op in ("c", "u", "d")}
 
     def count(self, operation: int, rows: int) -> None:
@@ -120,7 +122,7 @@ class Tables:
             max_message_bytes=settings.max_message_bytes,
             part_schema_id=settings.part_schema_id,
         )
-        return Table(plan, db, name)
+        return Table(plan, table_map)
 
 
 def _names(body: bytes) -> tuple[str, str]:

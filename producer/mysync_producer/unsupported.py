@@ -5,7 +5,7 @@ from typing import Final
 
 from mysync_producer.events import EventType
 
-__all__ = ["UNSUPPORTED", "UNSUPPORTED_ROWS"]
+__all__ = ["UNSUPPORTED"]
 
 _ANEW: Final = "in every session, then begin the pipeline anew under another name."
 
@@ -14,14 +14,5 @@ UNSUPPORTED: Final[Mapping[int, tuple[str, str]]] = {
         "an XA transaction",
         f"Don't use XA transactions on the source {_ANEW}",
     ),
-    EventType.PARTIAL_UPDATE_ROWS: (
-        "a partial JSON update",
-        f"Set binlog_row_value_options='' on the source, {_ANEW}",
-    ),
 }
 """(what it is, how to go on) by event type."""
-
-UNSUPPORTED_ROWS: Final[Mapping[int, int]] = {
-    EventType.PARTIAL_UPDATE_ROWS: 2,
-}
-"""Those of them that name a table, with the version of their header."""

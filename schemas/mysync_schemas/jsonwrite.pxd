@@ -11,7 +11,7 @@ cdef tuple integer(object value)
 cdef bytes sized(bytes data)
 
 @cython.locals(small=object, large=object)
-cdef tuple container(int kind, list names, list elements)
+cpdef tuple container(int kind, list names, list elements)
 
 @cython.locals(
     offset="unsigned long long",
@@ -25,7 +25,7 @@ cdef tuple container(int kind, list names, list elements)
 )
 cdef object packed(int width, int kind, list names, list elements)
 
-cdef bint inlined(int kind, int width) noexcept
+cpdef bint inlined(int kind, int width) noexcept
 
 @cython.locals(size=Py_ssize_t, fill=int, i=int, p="const unsigned char *")
 cdef int inline(bytearray head, Py_ssize_t at, bytes body, int width, int kind) except -1
