@@ -26,12 +26,14 @@ HOT_PATH = (
     "mysync_producer/rowimage.py",
     "mysync_producer/rowtext.py",
     "mysync_producer/rowtemporal.py",
+    "mysync_producer/rowcompressed.py",
     "mysync_producer/rowkey.py",
     "mysync_producer/rowcodec.py",
     "mysync_consumer/coalesce.py",
     "mysync_consumer/imagebuffer.py",
     "mysync_consumer/rowread.py",
     "mysync_consumer/rowvalues.py",
+    "mysync_consumer/rowcompressed.py",
     "mysync_consumer/rowimage.py",
 )
 

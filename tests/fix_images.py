@@ -11,7 +11,7 @@ from mysync_consumer import rowevents, rowimage, rowread, rowvalues
 from pure import is_compiled, load_pure
 
 # In the order of their imports.
-NAMES = ("imagebuffer", "rowread", "rowvalues", "writers", "rowimage", "rowevents")
+NAMES = ("imagebuffer", "rowread", "rowvalues", "rowcompressed", "writers", "rowimage", "rowevents")
 _pure: list[Hot] = []
 
 

@@ -12,7 +12,8 @@ from mysync_producer import rowcodec as imported
 from pure import is_compiled, load_pure
 
 NAMES = (
-    *("purebuffer", "rowbuffer", "rowimage", "rowtext", "rowtemporal", "rowkey", "rowplan"),
+    *("purebuffer", "rowbuffer", "rowimage", "rowtext", "rowtemporal", "rowkey"),
+    *("rowcompressed", "rowplan"),
     "rowcodec",
 )
 _pure: dict[str, ModuleType] = {}

@@ -257,7 +257,6 @@ TABLE: tuple[Refusal, ...] = (
             SETUP,
             ("_some: column b: character set utf16", "filters.exclude: ['"),
         ),
-        ("a COMPRESSED column", "PreflightError", SETUP, ("_compressed: column t: COMPRESSED",)),
         ("a system-versioned table", "PreflightError", SETUP, ("_versioned: system-versioned",)),
         ("a sequence", "PreflightError", SETUP, ("_numbers: sequences",)),
     ),

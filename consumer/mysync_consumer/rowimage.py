@@ -55,7 +55,8 @@ class ImagePlan:
         # Both raise UnwritableTable for types that row events can't carry.
         self.table_map = target.table_map(0)
         self.column_count = lenenc(len(target.columns))
-        writers = {c.name: writer_for(target_name, c) for c in target.columns}
+        keyless = not schema.identity
+        writers = {c.name: writer_for(target_name, c, keyless=keyless) for c in target.columns}
         ordered = sorted(schema.columns, key=lambda column: column.ordinal)
         self.sources = [writers[column.name] for column in ordered]
         self.is_key = [column.name in schema.identity for column in ordered]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mysync_consumer.rowerrors import UnwritableTable
+from mysync_schemas.columncompression import is_compressed
 from mysync_schemas.table import Column, Key, KeyPart, TableSchema
 from mysync_schemas.types import labels_of
 
@@ -23,6 +24,7 @@ Flavor = Literal["mysql", "mariadb"]
 # enum_field_types, as they stand in a TABLE_MAP.
 TINY, SHORT, LONG, FLOAT, DOUBLE, LONGLONG, INT24 = 1, 2, 3, 4, 5, 8, 9
 DATE, YEAR, VARCHAR, BIT, TIMESTAMP2, DATETIME2, TIME2 = 10, 13, 15, 16, 17, 18, 19
+BLOB_COMPRESSED, VARCHAR_COMPRESSED = 140, 141
 VECTOR, JSON, NEWDECIMAL, ENUM, SET, BLOB, STRING, GEOMETRY = 242, 245, 246, 247, 248, 252, 254, 255
 
 PLAIN = {
@@ -111,13 +113,18 @@ class TargetColumn:
         )
 
     @property
+    def compressed(self) -> bool:
+        """A COMPRESSED column (MariaDB)."""
+        return is_compressed(self.column_type)
+
+    @property
     def prefix(self) -> int:
         """Bytes of the length that precedes a value of variable size in an image."""
         if self.data_type in BLOBS:
             return BLOBS[self.data_type]
         if self.data_type in ("json", "vector") or self.data_type in GEOMETRIES:
             return 4
-        return 1 if self.octets <= 255 else 2
+        return 1 if self.stored <= 255 else 2
 
     @property
     def octets(self) -> int:
@@ -130,15 +137,24 @@ class TargetColumn:
             return int((1 << 8 * BLOBS[self.data_type]) - 1)
         return self.octet_length or 0
 
+    @property
+    def stored(self) -> int:
+        """The greatest size of what is stored of it: a COMPRESSED string has a byte before it."""
+        return self.octets + 1 if self.compressed and self.data_type not in BLOBS else self.octets
+
     def binlog_type(self) -> tuple[int, bytes]:
         """The type code in a TABLE_MAP, and its metadata. KeyError for a type without one."""
         kind = self.data_type
         if kind in TEMPORAL:
             return TEMPORAL[kind], bytes((self.fsp,))
+        if kind in BLOBS and self.compressed:
+            return BLOB_COMPRESSED, bytes((BLOBS[kind],))
         if kind in BLOBS:
             return BLOB, bytes((BLOBS[kind],))
         if kind in GEOMETRIES:
             return GEOMETRY, b"\x04"
+        if kind in ("varchar", "varbinary") and self.compressed:
+            return VARCHAR_COMPRESSED, self.stored.to_bytes(2, "little")
         if kind in ("varchar", "varbinary"):
             return VARCHAR, self.octets.to_bytes(2, "little")
         if kind in ("char", "binary") or kind in MARIADB_FIXED:

@@ -1,6 +1,7 @@
 """Which writer a column of the target has."""
 
 from mysync_consumer import rowvalues as values
+from mysync_consumer.rowcompressed import PREFIX, CompressedWriter
 from mysync_consumer.rowerrors import UnwritableTable
 from mysync_consumer.rowvalues import ValueWriter
 from mysync_consumer.targettable import GEOMETRIES, MARIADB_FIXED, TargetColumn
@@ -10,9 +11,12 @@ TEXTS = ("tinytext", "text", "mediumtext", "longtext")
 BLOBS = ("tinyblob", "blob", "mediumblob", "longblob", "binary", "varbinary", "vector")
 
 
-def writer_for(table: str, column: TargetColumn) -> ValueWriter:
-    """The column's writer. Raises UnwritableTable for what row events can't carry exactly."""
-    writer = number_writer(column) or temporal_writer(column) or sized_writer(column)
+def writer_for(table: str, column: TargetColumn, *, keyless: bool = False) -> ValueWriter:
+    """The column's writer; `keyless`: rows of its table are found by all of their columns.
+
+    Raises UnwritableTable for what row events can't carry exactly.
+    """
+    writer = number_writer(column) or temporal_writer(column) or sized_writer(column, keyless)
     if writer is None:
         what = f"column {column.name} of type {column.column_type}, character set {column.charset}"
         raise UnwritableTable(table, f"{what}: not known here")
@@ -54,18 +58,26 @@ def temporal_writer(column: TargetColumn) -> ValueWriter | None:
     return None
 
 
-def sized_writer(column: TargetColumn) -> ValueWriter | None:
+def sized_writer(column: TargetColumn, keyless: bool) -> ValueWriter | None:
+    if not column.compressed:
+        return string_writer(column, column.prefix)
+    plain = string_writer(column, PREFIX)
+    return None if plain is None else CompressedWriter(plain, column.prefix, column.stored, keyless)
+
+
+def string_writer(column: TargetColumn, prefix: int) -> ValueWriter | None:
+    """What is behind its length of `prefix` bytes."""
     name, nullable, kind = column.name, column.nullable, column.data_type
     if kind == "json":
         return values.JsonWriter(name, nullable)
     if kind in BLOBS or kind in GEOMETRIES or kind in MARIADB_FIXED:
-        return values.BytesWriter(name, nullable, column.prefix, column.octets)
+        return values.BytesWriter(name, nullable, prefix, column.octets)
     charset = values.CHARSETS.get(column.charset or "")
     if charset is None:
         return None
     if kind in TEXTS:
-        return values.TextWriter(name, nullable, charset, column.prefix, column.octets, -1)
+        return values.TextWriter(name, nullable, charset, prefix, column.octets, -1)
     if kind in ("char", "varchar"):
         chars = column.char_length or 0
-        return values.TextWriter(name, nullable, charset, column.prefix, column.octets, chars)
+        return values.TextWriter(name, nullable, charset, prefix, column.octets, chars)
     return None

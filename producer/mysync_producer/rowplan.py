@@ -5,6 +5,7 @@ it has. Where both speak they have to agree, or the table was changed behind the
 names, types, lengths, signs, nullability, character sets, labels. Nothing is guessed.
 """
 
+from mysync_producer.rowcompressed import PREFIX, CompressedCodec
 from mysync_producer.rowerrors import SchemaMismatch
 from mysync_producer.rowimage import (
     BitCodec,
@@ -26,6 +27,7 @@ from mysync_producer.rowtext import (
     latin1_text,
 )
 from mysync_producer.tablemap import ColumnType, TableMap
+from mysync_schemas.columncompression import is_compressed
 from mysync_schemas.table import Column, TableSchema
 
 _TYPES = {
@@ -63,6 +65,10 @@ _TYPES = {
     "json": ColumnType.JSON,
     "vector": ColumnType.VECTOR,
 }
+_COMPRESSED = {
+    ColumnType.VARCHAR: ColumnType.VARCHAR_COMPRESSED,
+    ColumnType.BLOB: ColumnType.BLOB_COMPRESSED,
+}
 _WIDTHS = {"tinyint": 1, "smallint": 2, "mediumint": 3, "int": 4, "bigint": 8}
 # Octets of the types whose length information_schema doesn't give (MariaDB).
 _PADDED = {"inet4": 4, "inet6": 16, "uuid": 16}
@@ -99,6 +105,8 @@ class _Matching:
         self.same("name", table_map.names[index], column.name)
         self.same("NULLs allowed", table_map.nullable[index], column.nullable)
         wanted = _TYPES.get(column.data_type, ColumnType.GEOMETRY)
+        if is_compressed(column.column_type):
+            wanted = _COMPRESSED[wanted]
         if self.type != wanted:
             self.differ("type", ColumnType(self.type).name, wanted.name)
         if collation is not None and (charset := charset_of(collation)) is not None:
@@ -165,15 +173,28 @@ class _Matching:
         elif self.type == ColumnType.VARCHAR:
             limit = meta
             self.same("octets", limit, column.octet_length)
+        elif self.type == ColumnType.VARCHAR_COMPRESSED:
+            # One more says how the value is stored.
+            limit = meta - 1
+            self.same("octets", limit, column.octet_length)
+            prefix = 1 if meta < 256 else 2
+            return CompressedCodec(prefix, meta, self.string(PREFIX, limit), limit)
         else:
             head = next((p for p in _BLOB_PREFIX if name.startswith(p)), "")
             geometry = self.type == ColumnType.GEOMETRY or self.type == ColumnType.VECTOR
             self.same("length bytes", meta, 4 if geometry else _BLOB_PREFIX.get(head, 2))
             limit = (1 << (8 * meta)) - 1
+            if self.type == ColumnType.BLOB_COMPRESSED:
+                return CompressedCodec(meta, limit, self.string(PREFIX, limit), limit)
         if self.type in (ColumnType.STRING, ColumnType.VARCHAR):
             prefix = 1 if limit < 256 else 2
         else:
             prefix = meta
+        return self.string(prefix, limit)
+
+    def string(self, prefix: int, limit: int) -> ValueCodec:
+        """What is behind its length of `prefix` bytes: text, or bytes."""
+        column = self.column
         if column.charset is None or column.charset == "binary":
             padded = self.type == ColumnType.STRING
             return BytesCodec(column.nullable, prefix, limit, limit if padded else 0)

@@ -90,6 +90,10 @@ class UnsupportedColumn(SchemaError):
         self.reason = reason
 
 
+class BadCompression(SchemaError):
+    """Not what a COMPRESSED column of MariaDB can hold."""
+
+
 class JsonError(SchemaError):
     """A JSON document that can't be read, as text or in MySQL's binary format."""
 

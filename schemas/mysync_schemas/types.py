@@ -233,8 +233,6 @@ def unsupported(column: Column) -> str | None:
     column_type = column.column_type.upper()
     if "VERSIONING" in extra or "ROW START" in extra or "ROW END" in extra:
         return "system-versioned columns aren't replicated yet"
-    if "COMPRESSED" in column_type:
-        return "COMPRESSED columns aren't replicated yet"
     if "MARIADB-5.3" in column_type or "5.5 BINARY FORMAT" in column_type:
         return (
             "it has the temporal format of old versions, which isn't replicated: "

@@ -5,12 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from binlog_rows import PIPELINE, Source
+from binlog_rows import Source
 from image_rig import Hot, Target
 from mysync_lab.workload import values
-from mysync_producer import rowcodec
-from mysync_schemas.fold import FoldTable
-from mysync_schemas.table import TableSchema
+from roundtrip import as_target, transcoded
 
 PAIRS = [
     ("mysql_a", "mysql_b"),
@@ -28,36 +26,6 @@ def pair(request: pytest.FixtureRequest, hot: Hot) -> Iterator[tuple[Source, Tar
     yield source, target
     target.close()
     source.close()
-
-
-def transcoded(source: Source, schema: TableSchema, *statements: str) -> list[bytes]:
-    """The producer's records of what the statements change."""
-    records = []
-    for event in source.capture(*statements):
-        folds: dict[str, FoldTable] = {}
-        plan = rowcodec.TablePlan(
-            event.table_map,
-            schema,
-            pipeline=PIPELINE,
-            version="1",
-            connector="mariadb" if source.mariadb else "mysql",
-            partitions=1,
-            folds=folds,
-        )
-        context = rowcodec.EventContext()
-        context.file = "binlog.000001"
-        out: list[list[tuple[bytes | None, bytes]]] = [[]]
-        start = rowcodec.columns_present(
-            plan, context, event.buf, event.start, event.end, event.op == "u"
-        )
-        sequencer = rowcodec.Sequencer(0, [0])
-        op = ord(event.op)
-        end = event.end
-        rowcodec.encode_rows(
-            plan, context, sequencer, op, event.buf, start, end, 0, 0, 1 << 40, out
-        )
-        records += [value for _, value in out[0]]
-    return records
 
 
 def test_random_rows_of_every_type_are_equal_afterwards(pair: tuple[Source, Target]) -> None:
@@ -116,10 +84,3 @@ def total(text: str) -> float:
     """A double from its digits and what they lack (`mysync_lab.exact`)."""
     digits, lacking = text.removeprefix("-").split("~")
     return float(digits) + float(lacking)
-
-
-def as_target(source: Source) -> Target:
-    """Only what `exact` needs: the source's own session."""
-    found = Target.__new__(Target)
-    found.session, found.db, found.mariadb = source.conn, source.db, source.mariadb
-    return found

@@ -114,7 +114,26 @@ MYSQL = {
         variable="sql_generate_invisible_primary_key",
     ),
 }
-MARIADB: dict[str, Kind] = {}
+MARIADB = {
+    "compressed": Kind(
+        "(id INT PRIMARY KEY, v VARCHAR(300) CHARACTER SET utf8mb4 COMPRESSED, b MEDIUMBLOB"
+        " COMPRESSED, x LONGTEXT CHARACTER SET latin1 COMPRESSED NOT NULL DEFAULT '')",
+        (
+            "INSERT INTO compressed VALUES (1, 'a', 'b', 'c'), (2, '', NULL, ''),"
+            " (3, REPEAT('€', 300), REPEAT('ab', 40000), REPEAT('ü', 5000)), (4, '', '', '')",
+            "UPDATE compressed SET b = REPEAT('x', 1000000), v = NULL WHERE id < 3",
+            "DELETE FROM compressed WHERE id = 4",
+        ),
+    ),
+    "compressed_keyless": Kind(
+        "(id INT, v VARCHAR(300) CHARACTER SET utf8mb4 COMPRESSED)",
+        (
+            "INSERT INTO compressed_keyless VALUES (1, REPEAT('€', 300)), (2, 'b'), (2, 'b')",
+            "UPDATE compressed_keyless SET v = REPEAT('x', 99) WHERE id = 1",
+            "DELETE FROM compressed_keyless WHERE id = 2 LIMIT 1",
+        ),
+    ),
+}
 
 
 def replicated(replica: Replica, kinds: dict[str, Kind]) -> None:

@@ -133,7 +133,32 @@ MYSQL_ONLY = {
     ],
     "VECTOR(3)": ["TO_VECTOR('[1,2,3]')", "TO_VECTOR('[-1.5]')"],
 }
+LONG = ["REPEAT('a', 99)", "REPEAT('a', 100)", "REPEAT('€', 85)", "'ä'"]
+RANDOM = ["CONCAT(SHA2('a', 512), SHA2('b', 512))", "UNHEX(REPEAT(SHA2('a', 512), 2))"]
+# A COMPRESSED value is stored plain below 100 bytes, and where that is shorter.
+COMPRESSED = {
+    f"{name} COMPRESSED": values
+    for names, values in (
+        (
+            ("VARCHAR(300) CHARACTER SET utf8mb4", "TINYTEXT CHARACTER SET utf8mb4"),
+            [*ASCII, *LONG, "SHA2('a', 512)"],
+        ),
+        (
+            ("TEXT CHARACTER SET utf8mb4", "LONGTEXT CHARACTER SET utf8mb4"),
+            [*EMOJI, *LONG, "REPEAT('ab€', 13000)"],
+        ),
+        (("VARCHAR(300) CHARACTER SET latin1",), [*EUROPEAN, "REPEAT('ü', 300)", "x'818d'"]),
+        (
+            ("VARBINARY(20)", "VARBINARY(254)", "VARBINARY(255)"),
+            ["''", "x'00'", "x'6100'", "REPEAT('a', 20)"],
+        ),
+        (("VARBINARY(300)", "TINYBLOB"), ["''", "x'00'", "REPEAT('a', 255)", RANDOM[1]]),
+        (("BLOB", "MEDIUMBLOB"), ["''", "x'00'", "REPEAT('a', 60000)", *RANDOM]),
+    )
+    for name in names
+}
 MARIADB_ONLY = {
+    **COMPRESSED,
     "INET6": ["'::'", "'2001:db8::ff00:42:8300'", "'::ffff:1.2.3.0'"],
     "INET4": ["'0.0.0.0'", "'1.2.3.0'", "'255.255.255.255'"],
     "UUID": ["'00000000-0000-0000-0000-000000000000'", "'123e4567-e89b-12d3-a456-426614174000'"],

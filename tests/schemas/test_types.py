@@ -122,7 +122,6 @@ def test_a_field_tells_mysqls_type_and_name(column: MakeColumn) -> None:
 @pytest.mark.parametrize(
     ("facts", "word"),
     [
-        ({"column_type": "varchar(9) /*M!100301 COMPRESSED*/"}, "COMPRESSED"),
         ({"column_type": "datetime /* mariadb-5.3 */", "data_type": "datetime"}, "old versions"),
         ({"extra": "WITHOUT SYSTEM VERSIONING"}, "system-versioned"),
         ({"extra": "STORED GENERATED ROW START"}, "system-versioned"),
