@@ -4,7 +4,7 @@ from mysync_consumer import rowvalues as values
 from mysync_consumer.rowcompressed import PREFIX, CompressedWriter
 from mysync_consumer.rowerrors import UnwritableTable
 from mysync_consumer.rowvalues import ValueWriter
-from mysync_consumer.targettable import GEOMETRIES, MARIADB_FIXED, TargetColumn
+from mysync_consumer.targetcolumn import GEOMETRIES, MARIADB_FIXED, TargetColumn
 
 WIDTHS = {"tinyint": 1, "smallint": 2, "mediumint": 3, "int": 4, "bigint": 8}
 TEXTS = ("tinytext", "text", "mediumtext", "longtext")

@@ -119,8 +119,9 @@ MARIADB = {
         "(id INT PRIMARY KEY, v VARCHAR(300) CHARACTER SET utf8mb4 COMPRESSED, b MEDIUMBLOB"
         " COMPRESSED, x LONGTEXT CHARACTER SET latin1 COMPRESSED NOT NULL DEFAULT '')",
         (
-            "INSERT INTO compressed VALUES (1, 'a', 'b', 'c'), (2, '', NULL, ''),"
-            " (3, REPEAT('€', 300), REPEAT('ab', 40000), REPEAT('ü', 5000)), (4, '', '', '')",
+            "INSERT INTO compressed VALUES (1, 'a', 'b', 'c'), (2, '', NULL, ''), (4, '', '', '')",
+            "INSERT INTO compressed VALUES (3, REPEAT('€', 300), REPEAT('ab', 40000), 'ü')",
+            "UPDATE compressed SET x = REPEAT('ü', 5000) WHERE id = 2",
             "UPDATE compressed SET b = REPEAT('x', 1000000), v = NULL WHERE id < 3",
             "DELETE FROM compressed WHERE id = 4",
         ),
