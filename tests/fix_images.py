@@ -1,5 +1,5 @@
 """Row images, twice: by the modules as the import finds them (compiled, where they were) and as
-plain Python; on MySQL and on MariaDB."""
+plain Python; on MySQL and on MariaDB; given to the server as row events or as SQL."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,7 @@ import mysync_consumer
 from image_rig import Hot, Target
 from mysync_consumer import rowevents, rowimage, rowread, rowvalues
 from pure import is_compiled, load_pure
+from sql_rig import SqlTarget
 
 # In the order of their imports.
 NAMES = ("imagebuffer", "rowread", "rowvalues", "rowcompressed", "writers", "rowimage", "rowevents")
@@ -33,10 +34,22 @@ def hot(request: pytest.FixtureRequest) -> Hot:
     return Hot(rowread, rowimage, rowevents, rowvalues)
 
 
-@pytest.fixture(scope="module", params=["mysql_b", "mariadb_a"])
+@pytest.fixture(scope="module", params=["mysql_b", "mariadb_a", "mysql_b-sql", "mariadb_a-sql"])
 def target(request: pytest.FixtureRequest, hot: Hot) -> Iterator[Target]:
+    """Takes rows by row events, or by SQL."""
     module = request.module.__name__.rpartition(".")[2]
-    target = Target(request.getfixturevalue(request.param), f"images_{module}", hot)
+    name, _, sql = request.param.partition("-")
+    kind = SqlTarget if sql else Target
+    target = kind(request.getfixturevalue(name), f"images_{module}", hot)
+    yield target
+    target.close()
+
+
+@pytest.fixture(scope="module", params=["mysql_b", "mariadb_a"])
+def row_events_target(request: pytest.FixtureRequest, hot: Hot) -> Iterator[Target]:
+    """Takes rows by row events only."""
+    module = request.module.__name__.rpartition(".")[2]
+    target = Target(request.getfixturevalue(request.param), f"images_events_{module}", hot)
     yield target
     target.close()
 

@@ -347,6 +347,24 @@ TABLE: tuple[Refusal, ...] = (
             ),
         ),
         (
+            "the user may not write the tables by SQL",
+            "PreflightError",
+            SETUP,
+            (
+                "'weak'@'%' may not write setup_db.* by SQL: it lacks INSERT, UPDATE, DELETE, TRIG",
+                "GRANT SELECT, INSERT, UPDATE, DELETE, TRIGGER ON `setup_db`.* TO 'weak'@'%'",
+            ),
+        ),
+        (
+            "a trigger on a table that SQL writes",
+            "PreflightError",
+            SETUP,
+            (
+                "trigger doubled on setup_db.t would fire again for what the source's did already",
+                "DROP TRIGGER `setup_db`.`doubled`",
+            ),
+        ),
+        (
             "a server that is too old to be a target",
             "PreflightError",
             SETUP,
@@ -560,7 +578,12 @@ TABLE: tuple[Refusal, ...] = (
             ("the target was written from 2 partitions, not 1",),
         ),
         ("a rows topic that vanishes", "TopicRecreated", DATA, (".rows is gone",)),
-        ("a type that can't be written", "UnwritableTable", DATA, ("Exclude the table",)),
+        (
+            "a trigger that SQL would fire",
+            "UnwritableTable",
+            DATA,
+            (".items", "trigger doubled on the target would fire again", "drop it there"),
+        ),
     ),
 )
 

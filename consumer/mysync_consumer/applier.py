@@ -1,21 +1,26 @@
 """Writes one batch to the target: rows in, one transaction out.
 
 `Applier` is the seam between the worker, which knows positions and order, and the way rows are
-written. The row-event applier gives them to the target's own replication applier.
+written. There are two: row events are given to the target's own replication applier, SQL is for
+targets that don't let us do that, and for the tables that their appliers match wrongly. The
+binding of a table says which way its rows go; the plan, the transaction and its strictness are the
+same.
 """
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Protocol
 
+from mysync_consumer import sqlstatements
 from mysync_consumer.bindings import Binding
 from mysync_consumer.checkpoint import Claimed, Progress, compare_and_set
 from mysync_consumer.coalesce import DELETE, INSERT, Plan, Step, groups
 from mysync_consumer.errors import ApplyRefused
 from mysync_consumer.rowevents import GroupWriter
 from mysync_consumer.rowread import Row
-from mysync_consumer.session import Session, ShapeCheck
+from mysync_consumer.session import Packet, Session, ShapeCheck
 
 STATEMENT_BYTES = 2 << 20
 """Image bytes of one BINLOG statement, unless max_allowed_packet allows less or one row is
@@ -57,8 +62,8 @@ class Applier(Protocol):
         ...
 
 
-class RowEventsApplier:
-    """Gives the target MySQL's own row events, by its BINLOG statement."""
+class PlannedApplier:
+    """Writes what a `Plan` leaves of a batch, each table in the way that its binding says."""
 
     def __init__(self, *, coalesce: bool) -> None:
         self._coalesce = coalesce
@@ -75,9 +80,10 @@ class RowEventsApplier:
                 flags = table.emitted_flags(row.flags)
             plan.add(table, row, row.op, flags, row.key_hash, row.has_prev_key)
         steps = plan.steps()
-        limit = min(STATEMENT_BYTES, int(session.identity.max_allowed_packet * PACKET_SHARE))
         session.transact(
-            compare_and_set(claimed, new, session.escape), checks_of(tables), encode(steps, limit)
+            compare_and_set(claimed, new, session.escape),
+            checks_of(tables),
+            encode(steps, session),
         )
         return len(steps)
 
@@ -86,13 +92,13 @@ class RowEventsApplier:
     ) -> Refusal | None:
         at = -1
 
-        def one_by_one() -> Iterator[bytes]:
+        def one_by_one() -> Iterator[Packet]:
             nonlocal at
             for row in rows:
                 at += 1
                 table = tables[row.schema_id]
                 step = Step(table, row.op, table.emitted_flags(row.flags), row, row)
-                yield from encode([step], 0)
+                yield from encode([step], session)
 
         try:
             session.transact(
@@ -105,8 +111,8 @@ class RowEventsApplier:
 
 def encodable(table: Binding, row: Row, session: Session) -> None:
     """Raises CorruptRecord, UnwritableValue or TooLarge if the row can't be written."""
-    for statement in encode([Step(table, row.op, 0, row, row)], 0):
-        session.fits(statement)
+    for packet in encode([Step(table, row.op, 0, row, row)], session):
+        session.fits(packet)
 
 
 def checks_of(tables: Tables) -> list[ShapeCheck]:
@@ -114,7 +120,19 @@ def checks_of(tables: Tables) -> list[ShapeCheck]:
     return [table.check for table in tables.values()]
 
 
-def encode(steps: Sequence[Step], limit: int) -> Iterator[bytes]:
+def encode(steps: Sequence[Step], session: Session) -> Iterator[Packet]:
+    """The steps in order, as the tables' bindings say.
+
+    Raises CorruptRecord, UnwritableValue."""
+    limit = min(STATEMENT_BYTES, int(session.identity.max_allowed_packet * PACKET_SHARE))
+    for by_sql, some in groupby(steps, lambda step: step.table.by_sql):
+        if by_sql:
+            yield from sqlstatements.encode(list(some), session.room)
+        else:
+            yield from (Packet(text) for text in binlog(list(some), limit))
+
+
+def binlog(steps: Sequence[Step], limit: int) -> Iterator[bytes]:
     """BINLOG statements for the steps, in order, each of `limit` image bytes at most or with one
     row."""
     writer = GroupWriter()

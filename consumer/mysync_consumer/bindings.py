@@ -12,25 +12,33 @@ from mysync_consumer.rowerrors import TableDrift, UnwritableTable
 from mysync_consumer.rowimage import ImagePlan
 from mysync_consumer.rowread import Row, TableReader
 from mysync_consumer.session import Session, ShapeCheck
+from mysync_consumer.sqlplan import SqlPlan
+from mysync_consumer.targettable import TargetTable
 from mysync_runtime.errors import ConfigError
 from mysync_runtime.settings import RenameSettings
 from mysync_schemas.table import ForeignKey, TableId, TableSchema
 
 
 class Binding:
-    """How one claim writes a version of a source table, and the rules for its rows' order."""
+    """How one claim writes a version of a source table, and the rules for its rows' order.
+
+    `by_sql`: its rows are written by `sql`, not by row events."""
 
     def __init__(
         self,
         schema: TableSchema,
         definition: target.Definition,
         joined: foreignkeys.Component | None,
+        *,
+        by_sql: bool = False,
     ) -> None:
         self.schema = schema
         self.name = str(schema.table_id)
         self.target = definition.name
         self.check: ShapeCheck = definition.check
         self.plan = ImagePlan(schema, definition.table)
+        self.by_sql = by_sql or matched_wrongly(schema, definition.table)
+        self._sql: SqlPlan | None = SqlPlan(self.plan, definition.table) if self.by_sql else None
         self.cascades = joined is not None and joined.cascades
         self.joined = joined
         self.independent = joined is None
@@ -40,6 +48,12 @@ class Binding:
             and joined is None
             and not secondary_unique(schema)
         )
+
+    @property
+    def sql(self) -> SqlPlan:
+        """The statements for rows of a table that is written by SQL."""
+        assert self._sql is not None
+        return self._sql
 
     def relies_on_cascades(self, flags: int) -> bool:
         return self.cascades and foreignkeys.relies_on_cascades(flags)
@@ -66,11 +80,21 @@ def secondary_unique(schema: TableSchema) -> bool:
     return len(unique) > 1 or (bool(unique) and unique[0] != schema.identity)
 
 
+def matched_wrongly(schema: TableSchema, table: TargetTable) -> bool:
+    """Whether row events would hit other rows: where the only unique keys are nullable, MariaDB's
+    applier finds rows by them without comparing the other columns."""
+    return not schema.identity and table.flavor == "mariadb" and bool(table.unique_keys)
+
+
 class Bindings:
     """Readers of schemas, shared by the workers of a process, and how they are bound."""
 
-    def __init__(self, pipeline: str, control: Control, rename: RenameSettings) -> None:
+    def __init__(
+        self, pipeline: str, control: Control, rename: RenameSettings, *, by_sql: bool = False
+    ) -> None:
+        """`by_sql`: all tables are written by SQL, not only those that row events would harm."""
         self.control = control
+        self._by_sql = by_sql
         self._pipeline = pipeline
         self._rename = rename
         self._readers: dict[int, TableReader] = {}
@@ -117,7 +141,10 @@ class Bindings:
         if definition is None:
             definition = known[name] = target.read(session, name)
             target.own(session, self._pipeline, name)
-        return Binding(schema, definition, joined.get(schema.table_id))
+        binding = Binding(schema, definition, joined.get(schema.table_id), by_sql=self._by_sql)
+        if binding.by_sql:
+            target.require_sql(session, definition)
+        return binding
 
     def compare_foreign_keys(self, joined: foreignkeys.Component, session: Session) -> None:
         """Demands that the tables' keys cascade on the target as they do on the source.

@@ -47,8 +47,9 @@ def check(config: ConfigOption = None) -> None:
     typer.echo(f"Topics: {missing.what if missing else 'there'}")
     connection = mysql.connect_at_start(settings.target, stop, what="the target")
     try:
-        preflight.require(connection, settings)
+        way = preflight.require(connection, settings)
         typer.echo(f"Target: {mysql.flavor(connection)} at {settings.target.address}, ready")
+        typer.echo(f"Rows are written by {way}")
     finally:
         connection.close()
 

@@ -9,7 +9,10 @@ from collections.abc import Iterator, Mapping
 
 from confluent_kafka.admin import AdminClient
 
+from mysync_consumer import tables, target, via
+from mysync_consumer.bindings import renamed
 from mysync_consumer.errors import GroupConflict
+from mysync_consumer.via import Way
 from mysync_runtime import kafka, mysql
 from mysync_runtime.errors import (
     DataError,
@@ -19,9 +22,10 @@ from mysync_runtime.errors import (
     TopicRecreated,
 )
 from mysync_runtime.log import get_logger
-from mysync_runtime.mysql import Connection, Flavor, flavor, rows, variables
+from mysync_runtime.mysql import Connection, Flavor, flavor, quote_table, rows, variables
 from mysync_runtime.settings import MIB, Settings
 from mysync_schemas.control import PipelineInfo
+from mysync_schemas.table import TableId
 
 SMALLEST_PACKET = 16 * MIB
 
@@ -29,8 +33,9 @@ OLDEST = {"mysql": (8, 0, 0), "mariadb": (10, 5, 0)}
 """MySQL 8.0 is the first with REPLICATION_APPLIER, MariaDB 10.5 with BINLOG REPLAY."""
 
 
-def require(connection: Connection, settings: Settings) -> None:
-    """Raises PreflightError with every cause; logs what is no reason to stop."""
+def require(connection: Connection, settings: Settings) -> Way:
+    """How rows are to be written. Raises PreflightError with every cause; logs what is no reason
+    to stop."""
     found = variables(connection)
     flush = found.get("innodb_flush_log_at_trx_commit", "1")
     if flush != "1":
@@ -39,25 +44,30 @@ def require(connection: Connection, settings: Settings) -> None:
             " that it had confirmed; they are applied again, but its readers see them vanish",
             mend="SET GLOBAL innodb_flush_log_at_trx_commit = 1",
         )
-    failures = list(_find(connection, found, settings))
+    way = via.choose(connection, settings)
+    failures = list(_find(connection, found, settings, way))
     if failures:
         raise PreflightError(
             "the target isn't set up for exact replication",
             failures,
             where=settings.target.address,
         )
+    return way
 
 
 def _find(
-    connection: Connection, found: Mapping[str, str], settings: Settings
+    connection: Connection, found: Mapping[str, str], settings: Settings, way: Way
 ) -> Iterator[Failure]:
     """What is wrong with the target server."""
     what = flavor(connection)
     if what.version < OLDEST[what.kind]:
         oldest = ".".join(map(str, OLDEST[what.kind]))
         yield Failure(f"the target is {what}, too old for row events", f"use {oldest} or newer")
-    yield from _grants(connection, what)
-    yield from _modes(found, what)
+    yield from _grants(connection, what, way)
+    if way.via == "sql":
+        yield from _tables(connection, settings)
+    else:
+        yield from _modes(found, what)
     packet = int(found.get("max_allowed_packet", "0"))
     needed = max(SMALLEST_PACKET, 3 * settings.topics.max_message_bytes)
     if packet < needed:
@@ -102,15 +112,15 @@ OWN_TABLES = {"CREATE", "SELECT", "INSERT", "UPDATE", "DELETE"}
 """What is needed on mysync.*, where not everything is granted."""
 
 
-def _grants(connection: Connection, what: Flavor) -> Iterator[Failure]:
+def _grants(connection: Connection, what: Flavor, way: Way) -> Iterator[Failure]:
     account, grants = mysql.account(connection), mysql.grants(connection)
     everywhere = " ".join(privileges for privileges, where in grants if where == "*.*")
     if "ALL PRIVILEGES" in everywhere:
         return
-    privilege = "BINLOG REPLAY" if what.is_mariadb else "REPLICATION_APPLIER"
-    if privilege not in everywhere and "SUPER" not in everywhere:
+    if way.via == "row_events" and via.may_apply(grants, what) is None:
         yield Failure(
-            f"{account} may not apply row events", f"GRANT {privilege} ON *.* TO {account}"
+            f"{account} may not apply row events",
+            f"GRANT {via.privilege(what)} ON *.* TO {account}, or set `apply.via` to auto",
         )
     ours = " ".join(p for p, where in grants if where == "*.*" or where.startswith("`MYSYNC`."))
     words = set(re.findall(r"\w+", ours))
@@ -118,6 +128,51 @@ def _grants(connection: Connection, what: Flavor) -> Iterator[Failure]:
         yield Failure(
             f"{account} may not keep the tables mysync.*", f"GRANT ALL ON mysync.* TO {account}"
         )
+
+
+def _tables(connection: Connection, settings: Settings) -> Iterator[Failure]:
+    """What stands in the way of SQL on the tables that are known by now: those that were written
+    before, and the databases that the filters name. The rest is found at their first rows."""
+    account, grants = mysql.account(connection), mysql.grants(connection)
+    for name in _named(settings):
+        lacking = mysql.lacking(grants, target.SQL_PRIVILEGES, *name)
+        # Grants on single tables are compared at the tables' first rows.
+        singly = name.table == "*" and any(
+            grant.where.startswith(f"`{name.db.upper()}`.`") for grant in grants
+        )
+        if lacking and not singly:
+            yield Failure(
+                f"{account} may not write {name} by SQL: it lacks {', '.join(lacking)}",
+                target.grant(name, account),
+            )
+    for name in _written(connection, settings):
+        for trigger in target.triggers(connection, name):
+            yield Failure(
+                f"trigger {trigger} on {name} would fire again for what the source's did already",
+                f"DROP TRIGGER {quote_table(name.db, trigger)}",
+            )
+
+
+def _named(settings: Settings) -> Iterator[TableId]:
+    """The target's names of what the filters name without a glob; a table of `*` is all."""
+    for pattern in settings.filters.include:
+        db, _, table = pattern.partition(".")
+        if not set("*?[") & set(db):
+            whole = bool(set("*?[") & set(table))
+            yield renamed(TableId(db, "*" if whole else table), settings.rename)
+
+
+def _written(connection: Connection, settings: Settings) -> list[TableId]:
+    """The tables that this pipeline wrote before."""
+    with connection.cursor() as cursor:
+        if "owned_table" not in tables.existing(cursor):
+            return []
+    found = rows(
+        connection,
+        "SELECT db AS db, tbl AS tbl FROM mysync.owned_table WHERE pipeline = %s",
+        (settings.pipeline,),
+    )
+    return [TableId(str(row["db"]), str(row["tbl"])) for row in found]
 
 
 def adopt(connection: Connection, settings: Settings, info: PipelineInfo) -> None:

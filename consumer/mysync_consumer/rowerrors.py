@@ -4,7 +4,7 @@ DataError
 ├── CorruptRecord      bytes that can't be the row event that their schema id says
 ├── UnwritableValue    a value that the target's column can't hold exactly
 ├── TableDrift         (Drift) source and target define the table differently
-└── UnwritableTable    a table that can't be written by row events
+└── UnwritableTable    a table that can't be written as the source's rows demand
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ class TableDrift(Drift):
 
 
 class UnwritableTable(DataError):
-    """Row events would do something else to this table than what the source did."""
+    """What we can do to this table would be something else than what the source did."""
 
     advice = "Exclude the table, or mend its definition on both sides."
 

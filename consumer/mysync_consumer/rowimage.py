@@ -20,7 +20,6 @@ from mysync_consumer.rowerrors import (
     BadValue,
     CorruptRecord,
     TableDrift,
-    UnwritableTable,
     UnwritableValue,
 )
 from mysync_consumer.rowread import BadBytes, Cursor
@@ -46,12 +45,6 @@ class ImagePlan:
         found = differences(schema, target)
         if found:
             raise TableDrift(self.name, target_name, found)
-        if not schema.identity and target.flavor == "mariadb" and target.unique_keys:
-            raise UnwritableTable(
-                self.name,
-                "its only unique keys are nullable, and MariaDB's applier finds rows by them "
-                "without comparing the other columns",
-            )
         # Both raise UnwritableTable for types that row events can't carry.
         self.table_map = target.table_map(0)
         self.column_count = lenenc(len(target.columns))

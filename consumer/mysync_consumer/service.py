@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import pymysql
 from prometheus_client import REGISTRY
 
-from mysync_consumer import checkpoint, instructions, metrics, owner, preflight, tables
-from mysync_consumer.applier import RowEventsApplier
+from mysync_consumer import checkpoint, instructions, metrics, owner, preflight, tables, via
+from mysync_consumer.applier import PlannedApplier
 from mysync_consumer.bindings import Bindings
 from mysync_consumer.context import Context, Markers
 from mysync_consumer.control import Control, wait_for_info
@@ -53,13 +53,14 @@ class Service:
         self._failing = threading.Lock()
         self._workers: dict[int, Worker] = {}
         self._owner: owner.ControlOwner | None = None
+        self._way: via.Way | None = None
         self._context: Context | None = None
         self._poller: Poller | None = None
         self._log = get_logger("consumer")
 
     def run(self) -> None:
         """Runs until a stop is requested or something fails. Raises what failed."""
-        settings, stop = self.settings, self.stop
+        stop, settings = self.stop, self.settings
         handle = http.serve(
             http.AppSpec(self.ticker, self.readiness, self.status),
             host=settings.http.host,
@@ -73,9 +74,11 @@ class Service:
             admin = kafka.connect_at_start(settings.kafka, stop)
             first = mysql.connect_at_start(settings.target, stop, what="the target")
             try:
-                preflight.require(first, settings)
+                self._way = preflight.require(first, settings)
             finally:
                 _close(first)
+            self._log.info("rows are written", via=self._way.via, why=self._way.why)
+            self.settings = settings = via.resolved(settings, self._way)
             self._on_target("make the tables mysync.*", self._create_tables)
             control.start()
             self.state = "waiting for the producer"
@@ -102,8 +105,13 @@ class Service:
                 owner=f"{socket.gethostname()}:{os.getpid()}",
                 topics=topics,
                 markers=Markers.of(info),
-                applier=RowEventsApplier(coalesce=settings.apply.coalesce),
-                bindings=Bindings(settings.pipeline, control, settings.rename),
+                applier=PlannedApplier(coalesce=settings.apply.coalesce),
+                bindings=Bindings(
+                    settings.pipeline,
+                    control,
+                    settings.rename,
+                    by_sql=self._way.via == "sql",
+                ),
                 frontiers=Frontiers(info.partitions),
                 obedience=Obedience(settings.pipeline, seen),
                 fail=self.fail,
@@ -268,6 +276,7 @@ class Service:
             "group": self.settings.consumer_group,
             "error": str(failed) if isinstance(failed, MysyncError) else None,
             "control_owner": self._owner is not None,
+            "applies": asdict(self._way) if self._way is not None else None,
             "partitions": {
                 str(p): {
                     "streaming": w.streaming,

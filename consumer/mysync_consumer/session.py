@@ -1,9 +1,10 @@
-"""One connection to the target that applies row events: its set-up, and one transaction.
+"""One connection to the target that applies rows: its set-up, and one transaction.
 
-A transaction is one packet `BEGIN; <compare-and-set>; <shape checks>; BINLOG '…'`, then whatever
-BINLOG statements the packet had no room for, then COMMIT. BINLOG stands last in its packet: it
-drops the flag that says that more results follow. The compare-and-set is judged first: where it
-matched no row, the answers after it mean nothing.
+A transaction is one packet `BEGIN; <compare-and-set>; <shape checks>; <rows>`, then further packets
+of rows, then COMMIT. Rows are a BINLOG statement, or several SQL statements that each say how many
+rows they found. BINLOG stands last in its packet: it drops the flag that says that more results
+follow. The compare-and-set is judged first: where it matched no row, the answers after it mean
+nothing.
 
 A shape check is a `SELECT … LIMIT 0` of a table that is written: its result's columns are what they
 were when the images' layout was made, and the metadata lock it takes keeps them so until the end of
@@ -72,6 +73,9 @@ PACKET_RESERVE = 64 * 1024
 GIPK_SINCE = (8, 0, 30)
 """MySQL's first version with generated invisible primary keys."""
 
+NOT_FOUND = 1032
+"""The number that the target's own applier gives when a row isn't there."""
+
 BUSY_CODES = frozenset({1205, 1213})
 SHAPE_CODES = frozenset({1054, 1146, 1049, 1412})
 """Unknown column, table or database; definition changed under the transaction."""
@@ -82,6 +86,15 @@ Shape = tuple[tuple[object, ...], ...]
 
 Labels = tuple[tuple[object, ...], ...]
 """Name, type and expression of each ENUM, SET and generated column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """Statements that are sent together. `found`: how many rows each must match, change or count;
+    None says nothing."""
+
+    text: bytes
+    found: tuple[int | None, ...] = (None,)
 
 
 class ShapeChanged(Exception):
@@ -119,7 +132,7 @@ class Identity:
 
 
 class Session:
-    """A session set up for row events. Not shared by threads."""
+    """A session set up to apply rows. Not shared by threads."""
 
     def __init__(self, connection: Connection, identity: Identity, wait_timeout: int) -> None:
         self.connection = connection
@@ -166,26 +179,27 @@ class Session:
             self._used = time.monotonic()
 
     def transact(
-        self, compare_and_set: str, checks: Sequence[ShapeCheck], statements: Iterable[bytes]
+        self, compare_and_set: str, checks: Sequence[ShapeCheck], packets: Iterable[Packet]
     ) -> None:
         """Runs one apply transaction; returns after COMMIT was confirmed.
 
         Raises ClaimLost when the compare-and-set matched nothing, ShapeChanged, ApplyRefused (a
-        permanent error or a warning), TargetBusy (same again) and TargetUnavailable (claim again).
-        In every case the transaction is rolled back or, at TargetUnavailable, its outcome is
-        unknown."""
+        permanent error, a warning or a row that isn't there), TargetBusy (same again) and
+        TargetUnavailable (claim again). In every case the transaction is rolled back or, at
+        TargetUnavailable, its outcome is unknown."""
         crash.crash_point(BEFORE_BEGIN)
-        rest = iter(statements)
+        rest = iter(packets)
         parts = [b"BEGIN", compare_and_set.encode(), *(q for c in checks for q in c.queries())]
         first = next(rest, None)
         if first is not None:
-            parts.append(first)
+            parts.append(first.text)
         try:
-            self.fits(first)
-            self._run_packet(b";".join(parts), checks)
-            for statement in rest:
-                self.fits(statement)
-                self._query(statement)
+            if first is not None:
+                self.fits(first)
+            self._run_first(b";".join(parts), checks, first.found if first is not None else ())
+            for packet in rest:
+                self.fits(packet)
+                self._run(packet)
             crash.crash_point(AFTER_BINLOG)
         except (MysyncError, ShapeChanged):
             self.roll_back()
@@ -194,14 +208,20 @@ class Session:
             raise self._refused(error) from error
         self._commit()
 
-    def fits(self, statement: bytes | None) -> None:
+    @property
+    def room(self) -> int:
+        """Bytes of statements that a packet may hold."""
+        return self.identity.max_allowed_packet - PACKET_RESERVE
+
+    def fits(self, packet: Packet) -> None:
         """Raises TooLarge: the server would close the connection on a larger packet, and we would
         try for ever."""
-        limit = self.identity.max_allowed_packet - PACKET_RESERVE
-        if statement is not None and len(statement) > limit:
-            raise TooLarge(len(statement) + PACKET_RESERVE, self.identity.max_allowed_packet)
+        if len(packet.text) > self.room:
+            raise TooLarge(len(packet.text) + PACKET_RESERVE, self.identity.max_allowed_packet)
 
-    def _run_packet(self, packet: bytes, checks: Sequence[ShapeCheck]) -> None:
+    def _run_first(
+        self, packet: bytes, checks: Sequence[ShapeCheck], found: Sequence[int | None]
+    ) -> None:
         connection: Any = self.connection
         connection.query(packet)  # BEGIN
         self._next_result()
@@ -224,10 +244,29 @@ class Session:
             if changed:
                 self._drain()
                 raise ShapeChanged(check)
-        if connection._result.has_next:
+        for wanted in found:
             self._next_result()
-            self._no_warnings()
+            self._judge(wanted)
         self._used = time.monotonic()
+
+    def _run(self, packet: Packet) -> None:
+        connection: Any = self.connection
+        connection.query(packet.text)
+        self._judge(packet.found[0])
+        for wanted in packet.found[1:]:
+            self._next_result()
+            self._judge(wanted)
+
+    def _judge(self, wanted: int | None) -> None:
+        """No warning, and as many rows as there must be (FOUND_ROWS: unchanged ones count)."""
+        self._no_warnings()
+        result: Any = self.connection._result  # type: ignore[attr-defined]
+        if wanted is None:
+            return
+        found = result.rows[0][0] if result.rows else result.affected_rows
+        if found != wanted:
+            self._drain()
+            raise ApplyRefused(NOT_FOUND, f"{found} of {wanted} rows were found")
 
     def _next_result(self) -> None:
         connection: Any = self.connection
@@ -242,17 +281,12 @@ class Session:
             while connection._result.has_next:
                 connection.next_result()
 
-    def _query(self, statement: bytes) -> None:
-        connection: Any = self.connection
-        connection.query(statement)
-        self._no_warnings()
-
     def _no_warnings(self) -> None:
         connection: Any = self.connection
         if connection._result.warning_count:
             if connection._result.has_next:
                 self._drain()
-                raise ApplyRefused(0, "the checkpoint update gave a warning")
+                raise ApplyRefused(0, "a statement gave a warning, which counts as an error")
             warnings = self._show_warnings()
             code = warnings[0][1] if warnings else 0
             raise ApplyRefused(
@@ -307,8 +341,8 @@ class Session:
 
 
 def set_up(connection: Connection, apply: ApplySettings) -> Identity:
-    """Sets the session's variables, reads what can change at any time, sends the format
-    description.
+    """Sets the session's variables, reads what can change at any time; unless all rows are written
+    by SQL, sends the format description.
 
     Raises PreflightError when MariaDB is set to hide conflicts or to fire triggers.
     """
@@ -318,7 +352,9 @@ def set_up(connection: Connection, apply: ApplySettings) -> Identity:
         f" wait_timeout = {apply.session_wait_timeout},"
         f" lock_wait_timeout = {apply.lock_wait_timeout},"
         f" innodb_lock_wait_timeout = {apply.lock_wait_timeout},"
-        f" net_read_timeout = {NET_TIMEOUT}, net_write_timeout = {NET_TIMEOUT}"
+        f" net_read_timeout = {NET_TIMEOUT}, net_write_timeout = {NET_TIMEOUT},"
+        " foreign_key_checks = 0, unique_checks = 1, sql_safe_updates = 0, sql_auto_is_null = 0,"
+        " sql_notes = 1"
     )
     connection.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
     with connection.cursor() as cursor:
@@ -328,21 +364,26 @@ def set_up(connection: Connection, apply: ApplySettings) -> Identity:
         if binlog_format != "ROW":
             cursor.execute("SET SESSION binlog_format = 'ROW'")
         if what.is_mariadb:
-            cursor.execute("SET SESSION max_statement_time = 0")
+            # What the source accepted is right, as its applier thinks too.
+            cursor.execute("SET SESSION max_statement_time = 0, check_constraint_checks = 0")
             server = _mariadb_identity(cursor, server_id)
-            check_mariadb_modes(cursor)
+            if apply.via != "sql":
+                check_mariadb_modes(cursor)
         else:
+            # With a limit a long IN becomes a scan, and a warning.
+            cursor.execute("SET SESSION range_optimizer_max_mem_size = 0")
             cursor.execute("SELECT @@server_uuid")
             uuid = cursor.fetchone()
             server = str(uuid[0]) if uuid else ""
     if not what.is_mariadb and what.version >= GIPK_SINCE:
         # A primary key that the server made invisibly is in row events: it has to be seen.
         connection.query("SET SESSION show_gipk_in_create_table_and_information_schema = ON")
-    connection.query(FDE_STATEMENT)
-    if not what.is_mariadb:
-        # The format description leaves gtid_next "not yet determined".
-        connection.query("SET gtid_next = 'AUTOMATIC'")
-    connection.query("SET timestamp = DEFAULT")
+    if apply.via != "sql":
+        connection.query(FDE_STATEMENT)
+        if not what.is_mariadb:
+            # The format description leaves gtid_next "not yet determined".
+            connection.query("SET gtid_next = 'AUTOMATIC'")
+        connection.query("SET timestamp = DEFAULT")
     return Identity(what, server, int(packet))
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pymysql
 
 from mysync_consumer.errors import TableOwned
+from mysync_consumer.rowerrors import UnwritableTable
 from mysync_consumer.session import Session, ShapeCheck, read_labels, read_shape
 from mysync_consumer.targettable import TargetTable
 from mysync_runtime import mysql
@@ -40,6 +41,7 @@ class Definition:
     name: TableId
     table: TargetTable
     check: ShapeCheck
+    table_type: str = "BASE TABLE"
 
 
 def read(session: Session, name: TableId) -> Definition:
@@ -88,7 +90,58 @@ def read(session: Session, name: TableId) -> Definition:
         engine=engine,
         flavor=session.identity.flavor.kind,
     )
-    return Definition(name, table, ShapeCheck(select, shape, labels_select, labels))
+    table_type = _lower(tables[0])["table_type"]
+    return Definition(name, table, ShapeCheck(select, shape, labels_select, labels), table_type)
+
+
+SQL_PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRIGGER")
+"""What writing a table by SQL needs; whoever lacks the last can't see its triggers."""
+
+
+def require_sql(session: Session, definition: Definition) -> None:
+    """Demands that SQL does to the table what it says, and nothing else.
+
+    Raises UnwritableTable, and CredentialsError for a missing privilege."""
+    name, connection = definition.name, session.connection
+    if definition.table_type in ("SEQUENCE", "SYSTEM VERSIONED"):
+        raise UnwritableTable(
+            str(name),
+            f"it is a {definition.table_type.lower()} table on the target, whose rows can only be"
+            " written by row events",
+        )
+    lacking = mysql.lacking(mysql.grants(connection), SQL_PRIVILEGES, name.db, name.table)
+    if lacking:
+        raise CredentialsError(
+            f"table {name} on the target is written by SQL, and the user lacks"
+            f" {', '.join(lacking)} on it",
+            mend=grant(name, mysql.account(connection)),
+        )
+    found = triggers(connection, name)
+    if found:
+        raise UnwritableTable(
+            str(name),
+            f"trigger {', '.join(found)} on the target would fire again for what the source's"
+            " triggers did already: rows are written by SQL here (drop it there)",
+        )
+
+
+def grant(name: TableId, account: str) -> str:
+    """The statement that lets rows of a table be written by SQL."""
+    table = "*" if name.table == "*" else mysql.quote(name.table)
+    return f"GRANT {', '.join(SQL_PRIVILEGES)} ON {mysql.quote(name.db)}.{table} TO {account}"
+
+
+def triggers(connection: Connection, name: TableId) -> list[str]:
+    """Names of the table's triggers, as far as the user may see them."""
+    return [
+        str(row["name"])
+        for row in rows(
+            connection,
+            "SELECT TRIGGER_NAME AS name FROM information_schema.TRIGGERS"
+            " WHERE EVENT_OBJECT_SCHEMA = %s AND EVENT_OBJECT_TABLE = %s ORDER BY 1",
+            (name.db, name.table),
+        )
+    ]
 
 
 def _unreadable(name: TableId, error: pymysql.err.Error) -> MysyncError:

@@ -261,7 +261,9 @@ class PublishSettings(Section):
 class ApplySettings(Section):
     """How the consumer writes the target."""
 
-    via: Literal["auto", "row_events"] = "auto"
+    via: Literal["auto", "row_events", "sql"] = Field(
+        default="auto", description="how rows are written; auto: as the account's privileges allow"
+    )
     coalesce: bool = Field(default=True, description="write the net effect of a run per key")
     on_divergence: Literal["stop"] = "stop"
     batch_rows: int = Field(default=2_000, ge=1, description="of one target transaction")

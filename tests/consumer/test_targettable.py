@@ -7,6 +7,7 @@ import pytest
 from binlog_rows import Source
 from image_rig import Hot, Target
 from image_tables import EVERY_KIND, PRIMARY, column, schema_of, target_of, varchar
+from mysync_consumer.bindings import matched_wrongly
 from mysync_consumer.rowerrors import TableDrift, UnwritableTable
 from mysync_consumer.targettable import TargetColumn, differences, lenenc
 from mysync_lab.sql import SqlServer
@@ -63,11 +64,12 @@ def test_order_display_widths_key_names_and_old_names_of_utf8mb3_are_no_differen
     )
 
 
-def test_a_mariadb_table_with_only_nullable_unique_keys_is_refused(hot: Hot) -> None:
+def test_only_mariadb_matches_a_table_with_only_nullable_unique_keys_wrongly() -> None:
     schema = schema_of(keys=(UNIQUE,), identity=())
-    with pytest.raises(UnwritableTable, match="nullable"):
-        hot.rowimage.ImagePlan(schema, target_of(keys=(UNIQUE,), flavor="mariadb"))
-    hot.rowimage.ImagePlan(schema, target_of(keys=(UNIQUE,)))
+    assert matched_wrongly(schema, target_of(keys=(UNIQUE,), flavor="mariadb"))
+    assert not matched_wrongly(schema, target_of(keys=(UNIQUE,)))
+    assert not matched_wrongly(schema, target_of(keys=(), flavor="mariadb"))
+    assert not matched_wrongly(schema_of(), target_of(flavor="mariadb"))
 
 
 @pytest.mark.parametrize("known", [{"data_type": "xmltype"}, {"charset": "sjis"}])

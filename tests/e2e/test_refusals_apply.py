@@ -150,11 +150,12 @@ for cause, change in {
     SCRIPTS[cause] = partial(differs, change)
 
 
-@provokes("a type that can't be written")
+@provokes("a trigger that SQL would fire")
 def _(stages: Stages, refusal: Refusal) -> Script:
-    stage = stages("mariadb").begin("CREATE TABLE items (id INT, v INT, UNIQUE KEY (id))")
+    stage = stages("mariadb", apply={"via": "sql"}).begin()
+    stage.sql("CREATE TRIGGER doubled BEFORE INSERT ON items FOR EACH ROW SET NEW.v = 2 * NEW.v")
     stage.consumer()
-    yield from stops(stage, refusal, lambda: stage.writer.insert(stage.items, {"id": 1, "v": 1}))
+    yield from stops(stage, refusal, lambda: stage.put(1, 1))
 
 
 @provokes("a value that doesn't fit")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fix_own_servers import restarted, run_sql
+from mysync_consumer.tables import create as create_own_tables
 from mysync_lab.kafka import KafkaServer
 from mysync_lab.lab import Lab
 from mysync_lab.services import Pipeline, Program, Service, settings
@@ -278,7 +279,7 @@ def target_checks(
         "SET GLOBAL replica_type_conversions = 'ALL_LOSSY'",
         "SET GLOBAL super_read_only = ON",
     )
-    pipeline = make(folder, own_mysql, kafka, target=WEAK)
+    pipeline = make(folder, own_mysql, kafka, target=WEAK, apply={"via": "row_events"})
     said = checks.add(
         ask(pipeline, "mysync-consumer"),
         "the user may not apply row events",
@@ -289,6 +290,30 @@ def target_checks(
     )
     run_sql(own_mysql, "SET GLOBAL super_read_only = OFF", "SET GLOBAL read_only = OFF")
     mended(said, own_mysql, pipeline, "mysync-consumer")
+    # By SQL; `auto` finds that out.
+    run_sql(own_mysql, *weaken, "GRANT SELECT ON setup_db.* TO 'weak'@'%'")
+    run_sql(own_mysql, "GRANT ALL ON mysync.* TO 'weak'@'%'")
+    pipeline = make(folder, own_mysql, kafka, target=WEAK)
+    said = checks.add(ask(pipeline, "mysync-consumer"), "the user may not write the tables by SQL")
+    mended(said, own_mysql, pipeline, "mysync-consumer")
+    with own_mysql.connect() as connection:
+        create_own_tables(connection, "setup")
+    run_sql(
+        own_mysql,
+        "INSERT INTO mysync.owned_table VALUES ('setup', 'setup_db', 't', NOW(6))",
+        "CREATE DATABASE IF NOT EXISTS setup_db",
+        "CREATE TABLE setup_db.t (id INT)",
+        "CREATE TRIGGER setup_db.doubled BEFORE INSERT ON setup_db.t FOR EACH ROW SET @a = 1",
+    )
+    checks.add(ask(pipeline, "mysync-consumer"), "a trigger on a table that SQL writes")
+    run_sql(
+        own_mysql,
+        "DROP TABLE setup_db.t",
+        *(
+            f"DELETE FROM mysync.{table} WHERE pipeline = 'setup'"
+            for table in ("meta", "owned_table")
+        ),
+    )
     with restarted(own_lab, own_mysql, "--replica-skip-errors=1062") as server:
         checks.add(ask(make(folder, server, kafka), "mysync-consumer"), "errors are skipped")
     run_sql(
@@ -298,7 +323,7 @@ def target_checks(
         "SET GLOBAL slave_run_triggers_for_rbr = 'YES'",
         "SET GLOBAL slave_type_conversions = 'ALL_LOSSY'",
     )
-    pipeline = make(folder, own_mariadb, kafka, target=WEAK)
+    pipeline = make(folder, own_mariadb, kafka, target=WEAK, apply={"via": "row_events"})
     said = checks.add(
         ask(pipeline, "mysync-consumer"),
         "MariaDB's applier isn't strict",

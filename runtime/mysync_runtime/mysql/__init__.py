@@ -23,7 +23,7 @@ from mysync_runtime.mysql.errors import (
     message_of,
 )
 from mysync_runtime.mysql.foreignkeys import foreign_keys
-from mysync_runtime.mysql.grants import Grant, account, grants
+from mysync_runtime.mysql.grants import Grant, account, grants, lacking
 
 __all__ = [
     "Client",
@@ -41,6 +41,7 @@ __all__ = [
     "flavor",
     "foreign_keys",
     "grants",
+    "lacking",
     "message_of",
     "quote",
     "quote_table",
