@@ -23,8 +23,9 @@ from dataclasses import dataclass
 
 from mysync_consumer import sqljson
 from mysync_consumer.rowerrors import BadValue
-from mysync_consumer.targettable import GEOMETRIES, MARIADB_FIXED, TargetColumn
+from mysync_consumer.targetcolumn import GEOMETRIES, MARIADB_FIXED, TargetColumn
 from mysync_runtime.mysql import quote
+from mysync_schemas.columncompression import decompress
 from mysync_schemas.jsontext import decimal_text
 
 Literal = Callable[[bytes], bytes]
@@ -61,6 +62,20 @@ class Words:
 
 def words_for(column: TargetColumn, *, mariadb: bool) -> Words:
     """The column's words. Each raises BadValue for what SQL can't write."""
+    words = _words(column, mariadb=mariadb)
+    if not column.compressed:
+        return words
+    # Its image holds what is stored; SQL speaks of the value.
+    size = column.octets
+    assign, match, exact = words.assign, words.match, words.exact
+    return Words(_inflated(assign, size), _inflated(match, size), _inflated(exact, size))
+
+
+def _inflated(words: Literal, limit: int) -> Literal:
+    return lambda raw: words(decompress(raw, limit))
+
+
+def _words(column: TargetColumn, *, mariadb: bool) -> Words:
     name = quote(column.name).encode()
     kind = column.data_type
     if kind in _TEXTS or (mariadb and kind == "json"):

@@ -1,5 +1,6 @@
 """From one server's binlog to another server's tables, by the producer's codec and our images."""
 
+import dataclasses
 import random
 from collections.abc import Iterator
 
@@ -9,20 +10,23 @@ from binlog_rows import Source
 from image_rig import Hot, Target
 from mysync_lab.workload import values
 from roundtrip import as_target, transcoded
+from sql_rig import SqlTarget
 
 PAIRS = [
     ("mysql_a", "mysql_b"),
     ("mariadb_a", "mariadb_b"),
     ("mysql_a", "mariadb_a"),
     ("mariadb_a", "mysql_b"),
+    ("mysql_a", "mysql_b", "sql"),
+    ("mariadb_a", "mariadb_b", "sql"),
 ]
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids=lambda pair: "-to-".join(pair))
 def pair(request: pytest.FixtureRequest, hot: Hot) -> Iterator[tuple[Source, Target]]:
-    from_name, to_name = request.param
+    from_name, to_name, *sql = request.param
     source = Source(request.getfixturevalue(from_name), "images_source")
-    target = Target(request.getfixturevalue(to_name), "images_copy", hot)
+    target = (SqlTarget if sql else Target)(request.getfixturevalue(to_name), "images_copy", hot)
     yield source, target
     target.close()
     source.close()
@@ -34,6 +38,8 @@ def test_random_rows_of_every_type_are_equal_afterwards(pair: tuple[Source, Targ
     print(f"seed {seed}")
     rng = random.Random(seed)
     columns = values.columns(mariadb=source.mariadb)
+    if not target.row_events:
+        columns = [with_labels_only(column) for column in columns]
     if source.mariadb != target.mariadb:
         columns = [column for column in columns if column.definition != "JSON NULL"]
     # The servers' default collations differ.
@@ -71,6 +77,13 @@ def test_random_rows_of_every_type_are_equal_afterwards(pair: tuple[Source, Targ
     for row, other in zip(there, here, strict=True):
         differing = {k: (v, other[k]) for k, v in row.items() if not same(k, v, other[k])}
         assert not differing, f"(source, target): {differing}"
+
+
+def with_labels_only(column: values.TypedColumn) -> values.TypedColumn:
+    """SQL can't write the error value of an ENUM in strict mode: it is refused."""
+    if column.name != "labels":
+        return column
+    return dataclasses.replace(column, literal=lambda r: r.choice(("1", "2", "'ä'", "4")))
 
 
 def same(name: str, one: str | None, other: str | None) -> bool:

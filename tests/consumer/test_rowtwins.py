@@ -9,11 +9,14 @@ from image_rig import Hot, Target
 from mysync_lab.sql import SqlServer
 from producer.type_values import COMPRESSED
 from roundtrip import apply, assert_equal, transcoded
+from sql_rig import SqlTarget
 
 
-@pytest.fixture(scope="module")
-def twins(mariadb_a: SqlServer, mariadb_b: SqlServer, hot: Hot) -> Iterator[tuple[Source, Target]]:
-    source, target = Source(mariadb_a, "twins"), Target(mariadb_b, "twins", hot)
+@pytest.fixture(scope="module", params=[Target, SqlTarget], ids=["row-events", "sql"])
+def twins(
+    request: pytest.FixtureRequest, mariadb_a: SqlServer, mariadb_b: SqlServer, hot: Hot
+) -> Iterator[tuple[Source, Target]]:
+    source, target = Source(mariadb_a, "twins"), request.param(mariadb_b, "twins", hot)
     yield source, target
     target.close()
     source.close()

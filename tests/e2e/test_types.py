@@ -3,6 +3,8 @@ MySQL one and a MariaDB one, compared by the servers' own SELECT."""
 
 from dataclasses import dataclass
 
+import pytest
+
 from fix_pipeline import MakeReplica, Replica
 from mysync_lab.sql import SqlServer
 
@@ -161,11 +163,18 @@ def replicated(replica: Replica, kinds: dict[str, Kind]) -> None:
                 assert verdict == "OK", (server.name, table)
 
 
-def test_every_kind_of_mysqls_tables_is_equal_afterwards(replica: Replica) -> None:
-    replicated(replica, BOTH | MYSQL)
+VIA = pytest.mark.parametrize("via", ["row_events", "sql"])
 
 
-def test_every_kind_of_mariadbs_tables_is_equal_afterwards(
-    make_replica: MakeReplica, mariadb_a: SqlServer, mariadb_b: SqlServer
+@VIA
+def test_every_kind_of_mysqls_tables_is_equal_afterwards(
+    make_replica: MakeReplica, via: str
 ) -> None:
-    replicated(make_replica(mariadb_a, mariadb_b), BOTH | MARIADB)
+    replicated(make_replica(apply={"via": via}), BOTH | MYSQL)
+
+
+@VIA
+def test_every_kind_of_mariadbs_tables_is_equal_afterwards(
+    make_replica: MakeReplica, mariadb_a: SqlServer, mariadb_b: SqlServer, via: str
+) -> None:
+    replicated(make_replica(mariadb_a, mariadb_b, apply={"via": via}), BOTH | MARIADB)
