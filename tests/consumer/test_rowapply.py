@@ -233,8 +233,8 @@ def test_rows_are_found_by_keys_over_generated_columns(target: Target, key: str)
         null = ""
         if "PRIMARY" in key or "((" in key:
             pytest.skip("MariaDB has no such keys")
-        if "UNIQUE" in key:
-            pytest.skip("MariaDB's applier finds by nullable unique keys only: it is refused")
+        if "UNIQUE" in key and target.row_events:
+            pytest.skip("MariaDB's applier finds by nullable unique keys only: such go by SQL")
     _, plan, records = made(
         target,
         "computed",
