@@ -27,6 +27,7 @@ HOT_PATH = (
     "mysync_producer/rowtext.py",
     "mysync_producer/rowtemporal.py",
     "mysync_producer/rowcompressed.py",
+    "mysync_producer/rowoldtemporal.py",
     "mysync_producer/rowkey.py",
     "mysync_producer/rowcodec.py",
     "mysync_consumer/coalesce.py",
@@ -34,6 +35,8 @@ HOT_PATH = (
     "mysync_consumer/rowread.py",
     "mysync_consumer/rowvalues.py",
     "mysync_consumer/rowcompressed.py",
+    "mysync_consumer/rowtemporal.py",
+    "mysync_consumer/rowoldtemporal.py",
     "mysync_consumer/rowimage.py",
 )
 

@@ -12,7 +12,10 @@ from pure import is_compiled, load_pure
 from sql_rig import SqlTarget
 
 # In the order of their imports.
-NAMES = ("imagebuffer", "rowread", "rowvalues", "rowcompressed", "writers", "rowimage", "rowevents")
+NAMES = (
+    *("imagebuffer", "rowread", "rowvalues", "rowcompressed", "rowtemporal", "rowoldtemporal"),
+    *("writers", "rowimage", "rowevents"),
+)
 _pure: list[Hot] = []
 
 

@@ -13,7 +13,7 @@ from pure import is_compiled, load_pure
 
 NAMES = (
     *("purebuffer", "rowbuffer", "rowimage", "rowtext", "rowtemporal", "rowkey"),
-    *("rowcompressed", "rowplan"),
+    *("rowcompressed", "rowoldtemporal", "rowplan"),
     "rowcodec",
 )
 _pure: dict[str, ModuleType] = {}

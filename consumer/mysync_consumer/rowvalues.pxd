@@ -4,13 +4,6 @@ from mysync_consumer.imagebuffer cimport ImageBuffer
 from mysync_consumer.rowread cimport Field
 
 
-cdef long long _DAY
-cdef long long _DAYS_TO_1970
-cdef long long _MAX_DAY
-cdef long long _MAX_TIME
-cdef long long _MAX_TIMESTAMP
-
-
 cdef class ValueWriter(Field):
     cdef public Py_ssize_t width
     cdef public Py_ssize_t prefix
@@ -68,61 +61,6 @@ cdef long long complement(
 ) noexcept
 
 cdef int poke(ImageBuffer out, Py_ssize_t at, unsigned long long value, Py_ssize_t width) except -1
-
-
-cdef class DateWriter(ValueWriter):
-    @cython.locals(date="long long", year="long long", month="long long", day="long long")
-    cdef int put(self, const unsigned char *buf, ImageBuffer out) except -1
-
-
-@cython.locals(
-    era="long long",
-    day_of_era="long long",
-    year_of_era="long long",
-    day_of_year="long long",
-    shifted="long long",
-    day="long long",
-    month="long long",
-    year="long long",
-)
-cdef long long civil(long long days) except? -1
-
-
-cdef class TemporalWriter(ValueWriter):
-    cdef int fsp
-    cdef Py_ssize_t fraction
-    cdef long long unit
-    cdef long long step
-
-    cdef long long units(self, long long micros) except? -1
-    cdef object parse(self, str text)
-
-
-cdef class DatetimeWriter(TemporalWriter):
-    @cython.locals(
-        year="long long",
-        month="long long",
-        day="long long",
-        hour="long long",
-        minute="long long",
-        second="long long",
-        part="long long",
-        date="long long",
-        micros="long long",
-        packed="unsigned long long",
-    )
-    cdef int put(self, const unsigned char *buf, ImageBuffer out) except -1
-
-
-cdef class TimestampWriter(TemporalWriter):
-    cdef int put(self, const unsigned char *buf, ImageBuffer out) except -1
-
-
-cdef class TimeWriter(TemporalWriter):
-    cdef long long zero
-
-    @cython.locals(micros="long long", negative=bint, second="long long", packed="long long")
-    cdef int put(self, const unsigned char *buf, ImageBuffer out) except -1
 
 
 cdef class TextWriter(ValueWriter):

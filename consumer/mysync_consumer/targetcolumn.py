@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mysync_schemas.columncompression import is_compressed
-from mysync_schemas.types import labels_of
+from mysync_schemas.types import is_old_temporal, labels_of
 
 __all__ = ["TargetColumn"]
 
@@ -29,6 +29,7 @@ PLAIN = {
     "year": YEAR,
 }
 TEMPORAL = {"timestamp": TIMESTAMP2, "datetime": DATETIME2, "time": TIME2}
+OLD_TEMPORAL = {"timestamp": 7, "datetime": 12, "time": 11}
 BLOBS = {
     "tinyblob": 1,
     "blob": 2,
@@ -97,6 +98,11 @@ class TargetColumn:
         )
 
     @property
+    def old_temporal(self) -> bool:
+        """A column in MariaDB's old temporal format."""
+        return is_old_temporal(self.column_type)
+
+    @property
     def compressed(self) -> bool:
         """A COMPRESSED column (MariaDB)."""
         return is_compressed(self.column_type)
@@ -129,6 +135,8 @@ class TargetColumn:
     def binlog_type(self) -> tuple[int, bytes]:
         """The type code in a TABLE_MAP, and its metadata. KeyError for a type without one."""
         kind = self.data_type
+        if self.old_temporal:
+            return OLD_TEMPORAL[kind], b""
         if kind in TEMPORAL:
             return TEMPORAL[kind], bytes((self.fsp,))
         if kind in BLOBS:

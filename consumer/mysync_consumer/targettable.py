@@ -15,6 +15,7 @@ from typing import Any, Literal
 from mysync_consumer.rowerrors import UnwritableTable
 from mysync_consumer.targetcolumn import TargetColumn
 from mysync_schemas.table import Column, Key, KeyPart, TableSchema
+from mysync_schemas.types import is_old_temporal
 
 __all__ = ["TargetColumn", "TargetTable", "differences"]
 
@@ -168,7 +169,11 @@ def column_differences(column: Column, other: TargetColumn) -> list[str]:
 
 
 def plain_type(column_type: str) -> str:
-    """COLUMN_TYPE without the display width that MySQL no longer prints."""
+    """COLUMN_TYPE without the display width that MySQL no longer prints, and without the note that
+    MariaDB stores a temporal value in its old format: the values are the same.
+    """
+    if is_old_temporal(column_type):
+        column_type = column_type.partition(" /*")[0]
     return _DISPLAY_WIDTH.sub(r"\1", column_type)
 
 

@@ -3,6 +3,8 @@
 from mysync_consumer import rowvalues as values
 from mysync_consumer.rowcompressed import PREFIX, CompressedWriter
 from mysync_consumer.rowerrors import UnwritableTable
+from mysync_consumer.rowoldtemporal import OldDatetimeWriter, OldTimestampWriter, OldTimeWriter
+from mysync_consumer.rowtemporal import DatetimeWriter, DateWriter, TimestampWriter, TimeWriter
 from mysync_consumer.rowvalues import ValueWriter
 from mysync_consumer.targetcolumn import GEOMETRIES, MARIADB_FIXED, TargetColumn
 
@@ -45,17 +47,21 @@ def number_writer(column: TargetColumn) -> ValueWriter | None:
     return None
 
 
+TEMPORALS = {
+    ("datetime", False): DatetimeWriter,
+    ("timestamp", False): TimestampWriter,
+    ("time", False): TimeWriter,
+    ("datetime", True): OldDatetimeWriter,
+    ("timestamp", True): OldTimestampWriter,
+    ("time", True): OldTimeWriter,
+}
+
+
 def temporal_writer(column: TargetColumn) -> ValueWriter | None:
-    match column.data_type:
-        case "date":
-            return values.DateWriter(column.name, column.nullable)
-        case "datetime":
-            return values.DatetimeWriter(column.name, column.nullable, column.fsp)
-        case "timestamp":
-            return values.TimestampWriter(column.name, column.nullable, column.fsp)
-        case "time":
-            return values.TimeWriter(column.name, column.nullable, column.fsp)
-    return None
+    if column.data_type == "date":
+        return DateWriter(column.name, column.nullable)
+    kind = TEMPORALS.get((column.data_type, column.old_temporal))
+    return None if kind is None else kind(column.name, column.nullable, column.fsp)
 
 
 def sized_writer(column: TargetColumn, keyless: bool) -> ValueWriter | None:

@@ -16,6 +16,7 @@ from mysync_producer.rowimage import (
     ValueCodec,
     YearCodec,
 )
+from mysync_producer.rowoldtemporal import OldDatetimeCodec, OldTimeCodec, OldTimestampCodec
 from mysync_producer.rowtemporal import DateCodec, DatetimeCodec, TimeCodec, TimestampCodec
 from mysync_producer.rowtext import (
     BytesCodec,
@@ -29,6 +30,7 @@ from mysync_producer.rowtext import (
 from mysync_producer.tablemap import ColumnType, TableMap
 from mysync_schemas.columncompression import is_compressed
 from mysync_schemas.table import Column, TableSchema
+from mysync_schemas.types import is_old_temporal
 
 _TYPES = {
     "tinyint": ColumnType.TINY,
@@ -69,6 +71,11 @@ _COMPRESSED = {
     ColumnType.VARCHAR: ColumnType.VARCHAR_COMPRESSED,
     ColumnType.BLOB: ColumnType.BLOB_COMPRESSED,
 }
+_OLD = {
+    ColumnType.DATETIME2: ColumnType.DATETIME,
+    ColumnType.TIMESTAMP2: ColumnType.TIMESTAMP,
+    ColumnType.TIME2: ColumnType.TIME,
+}
 _WIDTHS = {"tinyint": 1, "smallint": 2, "mediumint": 3, "int": 4, "bigint": 8}
 # Octets of the types whose length information_schema doesn't give (MariaDB).
 _PADDED = {"inet4": 4, "inet6": 16, "uuid": 16}
@@ -107,6 +114,8 @@ class _Matching:
         wanted = _TYPES.get(column.data_type, ColumnType.GEOMETRY)
         if is_compressed(column.column_type):
             wanted = _COMPRESSED[wanted]
+        elif is_old_temporal(column.column_type):
+            wanted = _OLD[wanted]
         if self.type != wanted:
             self.differ("type", ColumnType(self.type).name, wanted.name)
         if collation is not None and (charset := charset_of(collation)) is not None:
@@ -147,6 +156,8 @@ class _Matching:
                 return DateCodec(nullable)
             case ColumnType.DATETIME2 | ColumnType.TIMESTAMP2 | ColumnType.TIME2:
                 return self.temporal()
+            case ColumnType.DATETIME | ColumnType.TIMESTAMP | ColumnType.TIME:
+                return self.old_temporal()
             case ColumnType.ENUM:
                 return self.enum()
             case ColumnType.SET:
@@ -161,6 +172,15 @@ class _Matching:
         self.same("fraction digits", self.meta, self.column.fsp)
         kind = {"datetime": DatetimeCodec, "timestamp": TimestampCodec, "time": TimeCodec}
         return kind[self.column.data_type](self.column.nullable, self.meta)
+
+    def old_temporal(self) -> ValueCodec:
+        """How many digits a fraction has, only the schema says."""
+        kind = {
+            "datetime": OldDatetimeCodec,
+            "timestamp": OldTimestampCodec,
+            "time": OldTimeCodec,
+        }
+        return kind[self.column.data_type](self.column.nullable, self.column.fsp)
 
     def sized(self) -> ValueCodec:
         """Text and binary strings, short and long."""

@@ -36,10 +36,15 @@ cdef class FractionCodec(ValueCodec):
     @cython.locals(micros="long long")
     cdef long long micros(self, long long fraction) except -1
     cdef str fraction_text(self, long long micros)
+    cdef int put_zero(self, RowBuffer out) except -1
+    @cython.locals(number="long long", seconds="long long")
+    cdef int put_moment(
+        self, RowBuffer out, long long year, long long month, long long day, long long hour,
+        long long minute, long long second, long long micros) except -1
 
 
 cdef class DatetimeCodec(FractionCodec):
-    @cython.locals(packed="unsigned long long", micros="long long", year="long long", month="long long", day="long long", hour="long long", minute="long long", second="long long", number="long long", seconds="long long")
+    @cython.locals(packed="unsigned long long", micros="long long", year="long long", month="long long", day="long long", hour="long long", minute="long long", second="long long")
     cdef Py_ssize_t put(self, const unsigned char *src, Py_ssize_t pos, Py_ssize_t end, RowBuffer out) except -1
 
 

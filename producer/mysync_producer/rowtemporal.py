@@ -127,6 +127,37 @@ class FractionCodec(ValueCodec):
     def fraction_text(self, micros: int) -> str:
         return f".{micros:06}"[: self.fsp + 1] if self.fsp else ""
 
+    def put_zero(self, out: RowBuffer) -> int:
+        """A zero TIMESTAMP."""
+        out.put_byte(self.exceptional)
+        put_ascii(out, "0000-00-00 00:00:00" + self.fraction_text(0))
+        return 0
+
+    def put_moment(
+        self,
+        out: RowBuffer,
+        year: int,
+        month: int,
+        day: int,
+        hour: int,
+        minute: int,
+        second: int,
+        micros: int,
+    ) -> int:
+        """A DATETIME."""
+        if year > 9999 or hour > 23 or minute > 59 or second > 59:
+            raise BadValue(f"DATETIME {year}-{month}-{day} {hour}:{minute}:{second}")
+        number = day_number(year, month, day)
+        if number == NO_DAY:
+            out.put_byte(self.exceptional)
+            time = f" {hour:02}:{minute:02}:{second:02}{self.fraction_text(micros)}"
+            put_ascii(out, date_text(year, month, day) + time)
+        else:
+            out.put_byte(self.normal)
+            seconds = number * 86_400 + hour * 3600 + minute * 60 + second
+            out.put_long(seconds * 1_000_000 + micros)
+        return 0
+
 
 class DatetimeCodec(FractionCodec):
     """DATETIME2: 5 bytes, big-endian: 1 bit sign (always set), 17 year * 13 + month, 5 day, 5 hour,
@@ -150,17 +181,7 @@ class DatetimeCodec(FractionCodec):
             raise BadValue("DATETIME with a negative sign")
         month = year % 13
         year //= 13
-        if year > 9999 or hour > 23 or minute > 59 or second > 59:
-            raise BadValue(f"DATETIME {year}-{month}-{day} {hour}:{minute}:{second}")
-        number = day_number(year, month, day)
-        if number == NO_DAY:
-            out.put_byte(self.exceptional)
-            time = f" {hour:02}:{minute:02}:{second:02}{self.fraction_text(micros)}"
-            put_ascii(out, date_text(year, month, day) + time)
-        else:
-            out.put_byte(self.normal)
-            seconds = number * 86_400 + hour * 3600 + minute * 60 + second
-            out.put_long(seconds * 1_000_000 + micros)
+        self.put_moment(out, year, month, day, hour, minute, second, micros)
         return pos + self.width
 
 
@@ -180,8 +201,7 @@ class TimestampCodec(FractionCodec):
             out.put_byte(self.normal)
             out.put_long((packed >> self.shift) * 1_000_000 + micros)
         else:
-            out.put_byte(self.exceptional)
-            put_ascii(out, "0000-00-00 00:00:00" + self.fraction_text(0))
+            self.put_zero(out)
         return pos + self.width
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "avro_field",
     "avro_type",
     "complete",
+    "is_old_temporal",
     "kind_of",
     "labels_of",
     "normal_index",
@@ -227,15 +228,20 @@ def complete(table: str, columns: Iterable[Column]) -> tuple[Column, ...]:
     )
 
 
+def is_old_temporal(column_type: str) -> bool:
+    """Whether this COLUMN_TYPE is one in MariaDB's old temporal format."""
+    return column_type.endswith("/* mariadb-5.3 */")
+
+
 def unsupported(column: Column) -> str | None:
     """Why mysync refuses this column, or None."""
     extra = column.extra.upper()
     column_type = column.column_type.upper()
     if "VERSIONING" in extra or "ROW START" in extra or "ROW END" in extra:
         return "system-versioned columns aren't replicated yet"
-    if "MARIADB-5.3" in column_type or "5.5 BINARY FORMAT" in column_type:
+    if column_type.endswith("/* 5.5 BINARY FORMAT */"):
         return (
-            "it has the temporal format of old versions, which isn't replicated: "
+            "it has the temporal format of MySQL 5.5, which isn't replicated: "
             "ALTER TABLE … FORCE rewrites it"
         )
     if column.data_type not in _KINDS:

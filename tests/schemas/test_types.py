@@ -122,7 +122,7 @@ def test_a_field_tells_mysqls_type_and_name(column: MakeColumn) -> None:
 @pytest.mark.parametrize(
     ("facts", "word"),
     [
-        ({"column_type": "datetime /* mariadb-5.3 */", "data_type": "datetime"}, "old versions"),
+        ({"column_type": "time /* 5.5 binary format */", "data_type": "time"}, "of MySQL 5.5"),
         ({"extra": "WITHOUT SYSTEM VERSIONING"}, "system-versioned"),
         ({"extra": "STORED GENERATED ROW START"}, "system-versioned"),
         ({"charset": "sjis"}, "sjis"),
