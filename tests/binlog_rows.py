@@ -16,6 +16,8 @@ import fastavro
 
 from mysync_lab.sql import SqlServer
 from mysync_producer.tablemap import TableMap, parse_table_map
+from mysync_schemas.charset import TABLED, UNICODE, Charset, CharsetTable
+from mysync_schemas.charsetbuild import build
 from mysync_schemas.envelope import envelope_schema, key_schema
 from mysync_schemas.jsonb import to_text
 from mysync_schemas.partition import identity_of
@@ -25,6 +27,7 @@ from mysync_schemas.types import Kind, complete, labels_of
 PIPELINE = "transcode"
 WRITE, UPDATE, DELETE = "c", "u", "d"
 _FDE_BYTES = 512
+_charsets: dict[tuple[bool, str], CharsetTable] = {}  # MariaDB?, name
 _ROWS = {23: WRITE, 24: UPDATE, 25: DELETE, 30: WRITE, 31: UPDATE, 32: DELETE}
 _TEXT_TYPES = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext"}
 
@@ -128,6 +131,16 @@ class Source:
                 "value_schema": json.dumps(envelope_schema(PIPELINE, schema)),
             }
         )
+
+    def charsets(self, schema: TableSchema) -> dict[str, Charset]:
+        """Of the table's columns, as this server has them."""
+        found: dict[str, Charset] = dict(UNICODE)
+        for name in {column.charset or "" for column in schema.columns} & TABLED:
+            known = (self.mariadb, name)
+            if known not in _charsets:
+                _charsets[known] = build(name, lambda sql: self.sql(sql)[0][0])
+            found[name] = _charsets[known]
+        return found
 
     def _keys(self, table: str) -> tuple[Key, ...]:
         parts: dict[tuple[str, bool], list[KeyPart]] = {}

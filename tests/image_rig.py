@@ -22,6 +22,7 @@ from mysync_consumer.targettable import TargetTable
 from mysync_lab.exact import columns_of
 from mysync_lab.sql import SqlServer
 from mysync_lab.tables import TableName
+from mysync_schemas.charset import UNICODE, Charset
 from mysync_schemas.table import TableSchema
 
 FLAVOR = {"mysql": "mysql", "mariadb": "mariadb"}
@@ -157,7 +158,7 @@ class Target:
         except Exception:
             self.run("ROLLBACK")
             raise
-        assert not warnings
+        assert not warnings, warnings
         assert after - before == writer.rows
 
     def exact(self, table: str, order: str = "id") -> list[dict[str, str | None]]:
@@ -180,8 +181,10 @@ class Target:
     def writer(self, **options: Any) -> Any:
         return self.hot.rowevents.GroupWriter(**options)
 
-    def plan(self, schema: TableSchema, table: str) -> Any:
-        return self.hot.rowimage.ImagePlan(schema, self.table(table))
+    def plan(
+        self, schema: TableSchema, table: str, charsets: Mapping[str, Charset] = UNICODE
+    ) -> Any:
+        return self.hot.rowimage.ImagePlan(schema, self.table(table), charsets)
 
     def add(
         self, writer: Any, plan: Any, records: Sequence[bytes], flags: int | None = None

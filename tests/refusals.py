@@ -245,18 +245,6 @@ TABLE: tuple[Refusal, ...] = (
             SETUP,
             ("an_index: index k would have other values on the target: FROM_UNIXTIME",),
         ),
-        (
-            "another character set",
-            "PreflightError",
-            SETUP,
-            ("_sjis: column t: character set sjis",),
-        ),
-        (
-            "another of several columns",
-            "PreflightError",
-            SETUP,
-            ("_some: column b: character set utf16", "filters.exclude: ['"),
-        ),
         ("a system-versioned table", "PreflightError", SETUP, ("_versioned: system-versioned",)),
         ("a sequence", "PreflightError", SETUP, ("_numbers: sequences",)),
     ),

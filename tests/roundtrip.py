@@ -21,6 +21,7 @@ def transcoded(source: Source, schema: TableSchema, *statements: str) -> list[by
             connector="mariadb" if source.mariadb else "mysql",
             partitions=1,
             folds=folds,
+            charsets=source.charsets(schema),
         )
         context = rowcodec.EventContext()
         context.file = "binlog.000001"

@@ -22,7 +22,6 @@ from mysync_runtime import kafka, mysql
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.settings import Settings
 from mysync_schemas import control
-from mysync_schemas.fold import asker
 from mysync_schemas.framing import frame
 from mysync_schemas.hashing import key_hash, partition_of
 from mysync_schemas.markers import Heartbeat, Line, Part
@@ -98,12 +97,12 @@ class TopicWriter:
                 catalog.tables,
                 self.settings.pipeline,
                 OwnIds(),
-                asker(lambda sql: mysql.scalar(connection, sql)),
+                lambda sql: mysql.scalar(connection, sql),
             )
         self._definitions = definitions
         if not provisional:
             adopted(definitions)
-        for record in definitions.fold_records:
+        for record in definitions.collation_records:
             self.control(record)
         self.folds = definitions.folds()
         for schema in definitions.schemas.values():

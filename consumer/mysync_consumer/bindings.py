@@ -4,7 +4,7 @@ Each claim reads the definitions of the target's tables that it writes, and make
 row images from them (`Layouts`: neither is shared by threads). A definition is read again after its
 shape check has failed; layouts are made again when the control topic knows more of any table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from mysync_consumer import foreignkeys, target
 from mysync_consumer.control import Control
@@ -16,6 +16,7 @@ from mysync_consumer.sqlplan import SqlPlan
 from mysync_consumer.targettable import TargetTable
 from mysync_runtime.errors import ConfigError
 from mysync_runtime.settings import RenameSettings
+from mysync_schemas.charset import Charset
 from mysync_schemas.table import ForeignKey, TableId, TableSchema
 
 
@@ -28,6 +29,7 @@ class Binding:
         self,
         schema: TableSchema,
         definition: target.Definition,
+        charsets: Mapping[str, Charset],
         joined: foreignkeys.Component | None,
         *,
         by_sql: bool = False,
@@ -36,7 +38,7 @@ class Binding:
         self.name = str(schema.table_id)
         self.target = definition.name
         self.check: ShapeCheck = definition.check
-        self.plan = ImagePlan(schema, definition.table)
+        self.plan = ImagePlan(schema, definition.table, charsets)
         self.by_sql = by_sql or matched_wrongly(schema, definition.table)
         self._sql: SqlPlan | None = SqlPlan(self.plan, definition.table) if self.by_sql else None
         self.cascades = joined is not None and joined.cascades
@@ -141,7 +143,13 @@ class Bindings:
         if definition is None:
             definition = known[name] = target.read(session, name)
             target.own(session, self._pipeline, name)
-        binding = Binding(schema, definition, joined.get(schema.table_id), by_sql=self._by_sql)
+        binding = Binding(
+            schema,
+            definition,
+            self.control.charsets(schema),
+            joined.get(schema.table_id),
+            by_sql=self._by_sql,
+        )
         if binding.by_sql:
             target.require_sql(session, definition)
         return binding

@@ -18,6 +18,7 @@ from mysync_runtime.lifecycle import Stop
 from mysync_runtime.log import get_logger
 from mysync_runtime.settings import Settings
 from mysync_schemas import control as records
+from mysync_schemas.charset import Charset, CharsetTable, charsets_of
 from mysync_schemas.errors import SchemaError
 from mysync_schemas.table import TableId, TableSchema
 
@@ -44,6 +45,7 @@ class Control:
         self._schemas: dict[int, str] = {}
         self._by_schema: dict[int, TableSchema] = {}
         self._latest: dict[TableId, TableSchema] = {}
+        self._charsets: dict[int, CharsetTable] = {}
         self.version = 0
         self.caught_up = False
         self._ended = threading.Event()
@@ -81,6 +83,10 @@ class Control:
     def newest(self, value_schema_id: int) -> TableSchema | None:
         """The newest known table schema with these row events; its routing may be a later one."""
         return self._by_schema.get(value_schema_id)
+
+    def charsets(self, schema: TableSchema) -> dict[str, Charset]:
+        """By name those of the table's columns; their tables stand before the schema."""
+        return charsets_of(schema, self._charsets)
 
     def tables(self) -> dict[TableId, TableSchema]:
         """The newest known schema of every table."""
@@ -121,12 +127,15 @@ class Control:
         get_logger("control").debug("waiting", reason=str(found))
 
     def _take(self, value: bytes, where: str) -> None:
+        charset = None
         try:
             record: records.ControlRecord
             if self._info is None:
                 record = records.decode_pipeline_info(value)
             else:
                 record = records.decode(value, self._schemas)
+            if isinstance(record, records.CharsetRecord):
+                charset = CharsetTable.from_bytes(record.data)
         except SchemaError as error:
             if self._info is None:
                 raise PipelineMismatch(
@@ -140,6 +149,8 @@ class Control:
                 self._by_schema[record.value_schema_id] = record
                 self._latest[record.table_id] = record
                 self.version += 1
+            elif isinstance(record, records.CharsetRecord) and charset is not None:
+                self._charsets[record.id] = charset
             self._changed.notify_all()
 
     def _take_info(self, info: records.PipelineInfo, where: str) -> None:

@@ -15,6 +15,8 @@ A plan keeps what it scans in its writers: it belongs to one thread.
 Format: MySQL source documentation, `mysql::binlog::event::Rows_event`.
 """
 
+from collections.abc import Mapping
+
 from mysync_consumer.imagebuffer import ImageBuffer
 from mysync_consumer.rowerrors import (
     BadValue,
@@ -26,6 +28,7 @@ from mysync_consumer.rowread import BadBytes, Cursor
 from mysync_consumer.rowvalues import ValueWriter
 from mysync_consumer.targettable import TargetTable, differences, lenenc
 from mysync_consumer.writers import writer_for
+from mysync_schemas.charset import UNICODE, Charset
 from mysync_schemas.table import TableSchema
 
 
@@ -37,7 +40,12 @@ class ImagePlan:
         UnwritableTable: row events would do something else than the source did.
     """
 
-    def __init__(self, schema: TableSchema, target: TargetTable) -> None:
+    def __init__(
+        self,
+        schema: TableSchema,
+        target: TargetTable,
+        charsets: Mapping[str, Charset] = UNICODE,
+    ) -> None:
         self.schema = schema
         self.target = target
         self.name = f"{schema.db}.{schema.table}"
@@ -49,7 +57,9 @@ class ImagePlan:
         self.table_map = target.table_map(0)
         self.column_count = lenenc(len(target.columns))
         keyless = not schema.identity
-        writers = {c.name: writer_for(target_name, c, keyless=keyless) for c in target.columns}
+        writers = {
+            c.name: writer_for(target_name, c, charsets, keyless=keyless) for c in target.columns
+        }
         ordered = sorted(schema.columns, key=lambda column: column.ordinal)
         self.sources = [writers[column.name] for column in ordered]
         self.is_key = [column.name in schema.identity for column in ordered]

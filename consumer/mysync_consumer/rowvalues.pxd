@@ -73,6 +73,15 @@ cdef class TextWriter(ValueWriter):
     cdef bytes encode(self, str text)
 
 
+cdef class CharsetWriter(TextWriter):
+    cdef object codes
+    cdef bint ascii
+
+    @cython.locals(chars=Py_ssize_t)
+    cdef int put(self, const unsigned char *buf, ImageBuffer out) except -1
+    cdef bytes encode(self, str text)
+
+
 @cython.locals(count=Py_ssize_t, lead="unsigned char", more=Py_ssize_t)
 cdef Py_ssize_t characters(const unsigned char *buf, Py_ssize_t start, Py_ssize_t end)
 

@@ -18,6 +18,7 @@ from mysync_consumer.imagebuffer import ImageBuffer
 from mysync_consumer.rowerrors import BadValue
 from mysync_consumer.rowread import ABSENT, FIXED4, FIXED8, SIZED, VARINT, Field
 from mysync_schemas import jsonb
+from mysync_schemas.charset import Charset
 
 _POWERS = (1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 
@@ -259,6 +260,41 @@ class TextWriter(ValueWriter):
                 pass
         charset = {UTF8MB3: "utf8mb3", LATIN1: "latin1", ASCII: "ascii"}[self.charset]
         raise BadValue(f"a character that {charset} doesn't have")
+
+
+class CharsetWriter(TextWriter):
+    """The same for a character set with a table (`mysync_schemas.charset`): the source's."""
+
+    def __init__(
+        self,
+        name: str,
+        nullable: bool,
+        charset: Charset,
+        ascii_too: bool,
+        prefix: int,
+        limit: int,
+        chars: int,
+    ) -> None:
+        TextWriter.__init__(self, name, nullable, -1, prefix, limit, chars)
+        self.codes = charset
+        self.ascii = ascii_too
+
+    def put(self, buf: bytes, out: ImageBuffer) -> None:
+        chars = 0 if self.odd else characters(buf, self.start, self.end)
+        if chars < 0:
+            raise BadValue("not valid UTF-8")
+        if self.chars >= 0 and chars > self.chars:
+            raise BadValue(f"{chars} characters, the column holds {self.chars}")
+        if self.odd or (self.ascii and chars == self.end - self.start):
+            self.put_sized(buf, out)
+        else:
+            self.put_object(self.encode(text_of(payload(buf, self.start, self.end))), out)
+
+    def encode(self, text: str) -> bytes:
+        found: bytes | None = self.codes.encode(text)
+        if found is None:
+            raise BadValue(f"a character that {self.codes.name} doesn't have")
+        return found
 
 
 def characters(buf: bytes, start: int, end: int) -> int:

@@ -1,5 +1,7 @@
 """Which writer a column of the target has."""
 
+from collections.abc import Mapping
+
 from mysync_consumer import rowvalues as values
 from mysync_consumer.rowcompressed import PREFIX, CompressedWriter
 from mysync_consumer.rowerrors import UnwritableTable
@@ -7,18 +9,24 @@ from mysync_consumer.rowoldtemporal import OldDatetimeWriter, OldTimestampWriter
 from mysync_consumer.rowtemporal import DatetimeWriter, DateWriter, TimestampWriter, TimeWriter
 from mysync_consumer.rowvalues import ValueWriter
 from mysync_consumer.targetcolumn import GEOMETRIES, MARIADB_FIXED, TargetColumn
+from mysync_schemas.charset import Charset
 
 WIDTHS = {"tinyint": 1, "smallint": 2, "mediumint": 3, "int": 4, "bigint": 8}
 TEXTS = ("tinytext", "text", "mediumtext", "longtext")
 BLOBS = ("tinyblob", "blob", "mediumblob", "longblob", "binary", "varbinary", "vector")
 
 
-def writer_for(table: str, column: TargetColumn, *, keyless: bool = False) -> ValueWriter:
-    """The column's writer; `keyless`: rows of its table are found by all of their columns.
+def writer_for(
+    table: str, column: TargetColumn, charsets: Mapping[str, Charset], *, keyless: bool = False
+) -> ValueWriter:
+    """The column's writer; `charsets` as `charsets_of` gives them; `keyless`: rows of its table are
+    found by all of their columns.
 
     Raises UnwritableTable for what row events can't carry exactly.
     """
-    writer = number_writer(column) or temporal_writer(column) or sized_writer(column, keyless)
+    writer = (
+        number_writer(column) or temporal_writer(column) or sized_writer(column, charsets, keyless)
+    )
     if writer is None:
         what = f"column {column.name} of type {column.column_type}, character set {column.charset}"
         raise UnwritableTable(table, f"{what}: not known here")
@@ -64,26 +72,33 @@ def temporal_writer(column: TargetColumn) -> ValueWriter | None:
     return None if kind is None else kind(column.name, column.nullable, column.fsp)
 
 
-def sized_writer(column: TargetColumn, keyless: bool) -> ValueWriter | None:
+def sized_writer(
+    column: TargetColumn, charsets: Mapping[str, Charset], keyless: bool
+) -> ValueWriter | None:
     if not column.compressed:
-        return string_writer(column, column.prefix)
-    plain = string_writer(column, PREFIX)
+        return string_writer(column, charsets, column.prefix)
+    plain = string_writer(column, charsets, PREFIX)
     return None if plain is None else CompressedWriter(plain, column.prefix, column.stored, keyless)
 
 
-def string_writer(column: TargetColumn, prefix: int) -> ValueWriter | None:
+def string_writer(
+    column: TargetColumn, charsets: Mapping[str, Charset], prefix: int
+) -> ValueWriter | None:
     """What is behind its length of `prefix` bytes."""
     name, nullable, kind = column.name, column.nullable, column.data_type
     if kind == "json":
         return values.JsonWriter(name, nullable)
     if kind in BLOBS or kind in GEOMETRIES or kind in MARIADB_FIXED:
         return values.BytesWriter(name, nullable, prefix, column.octets)
-    charset = values.CHARSETS.get(column.charset or "")
+    if kind not in ("char", "varchar", *TEXTS):
+        return None
+    chars = -1 if kind in TEXTS else column.char_length or 0
+    known = values.CHARSETS.get(column.charset or "")
+    if known is not None:
+        return values.TextWriter(name, nullable, known, prefix, column.octets, chars)
+    charset = charsets.get(column.charset or "")
     if charset is None:
         return None
-    if kind in TEXTS:
-        return values.TextWriter(name, nullable, charset, prefix, column.octets, -1)
-    if kind in ("char", "varchar"):
-        chars = column.char_length or 0
-        return values.TextWriter(name, nullable, charset, prefix, column.octets, chars)
-    return None
+    return values.CharsetWriter(
+        name, nullable, charset, charset.ascii, prefix, column.octets, chars
+    )

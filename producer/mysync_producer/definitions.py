@@ -10,14 +10,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mysync_producer.collations import Collations
 from mysync_schemas import control
-from mysync_schemas.control import FoldRecord, PipelineInfo
+from mysync_schemas.charset import CharsetTable
+from mysync_schemas.charsetbuild import Cell
+from mysync_schemas.control import CharsetRecord, FoldRecord, PipelineInfo
 from mysync_schemas.envelope import envelope_schema, key_schema
-from mysync_schemas.fold import Ask, FoldTable, NotFoldable, build
+from mysync_schemas.fold import FoldTable
 from mysync_schemas.names import namespace
 from mysync_schemas.partition import routing_of
-from mysync_schemas.table import FoldRef, Routing, TableId, TableSchema
-from mysync_schemas.types import Kind
+from mysync_schemas.table import Routing, TableId, TableSchema
 
 __all__ = [
     "Definitions",
@@ -56,48 +58,41 @@ class Definitions:
     schemas: dict[TableId, TableSchema] = field(default_factory=dict)  # the latest versions
     versions: list[TableSchema] = field(default_factory=list)  # all, in their order
     fold_records: list[FoldRecord] = field(default_factory=list)
+    charset_records: list[CharsetRecord] = field(default_factory=list)
     next_version: int = 1
 
     def folds(self) -> dict[str, FoldTable]:
         """By collation."""
         return {r.collation: FoldTable.from_bytes(r.data) for r in self.fold_records}
 
-    def take(self, record: TableSchema | FoldRecord) -> None:
+    def charsets(self) -> dict[int, CharsetTable]:
+        """By id."""
+        return {r.id: CharsetTable.from_bytes(r.data) for r in self.charset_records}
+
+    @property
+    def collation_records(self) -> list[FoldRecord | CharsetRecord]:
+        """All that table versions refer to."""
+        return [*self.fold_records, *self.charset_records]
+
+    def take(self, record: TableSchema | FoldRecord | CharsetRecord) -> None:
         """One more record of the control topic, in its order."""
         if isinstance(record, FoldRecord):
             self.fold_records.append(record)
+        elif isinstance(record, CharsetRecord):
+            self.charset_records.append(record)
         else:
             self.schemas[record.table_id] = record
             self.versions.append(record)
             self.next_version = max(self.next_version, record.id + 1)
 
 
-def define(
-    tables: Sequence[TableSchema],
-    pipeline: str,
-    ids: SchemaIds,
-    ask: Ask,
-) -> Definitions:
-    """First versions of all tables of a new pipeline, routed whole."""
+def define(tables: Sequence[TableSchema], pipeline: str, ids: SchemaIds, cell: Cell) -> Definitions:
+    """First versions of all tables of a new pipeline, routed whole; `cell` asks the source."""
     definitions = Definitions()
-    folds: dict[str, FoldRecord | None] = {}
-    numbered = []
-    for table in tables:
-        refs = []
-        for column in (table.column(name) for name in table.identity):
-            if column.kind != Kind.STRING or column.collation is None:
-                continue
-            if column.collation not in folds:
-                folds[column.collation] = _fold(column.collation, len(folds) + 1, ask)
-            record = folds[column.collation]
-            if record is not None:
-                refs.append(
-                    FoldRef(column=column.name, collation=record.collation, fold_id=record.id)
-                )
-        numbered.append(
-            _with_schemas(table.model_copy(update={"folds": tuple(refs)}), pipeline, ids)
-        )
-    definitions.fold_records = [record for record in folds.values() if record is not None]
+    collations = Collations(cell)
+    numbered = [_with_schemas(collations.completed(table), pipeline, ids) for table in tables]
+    definitions.fold_records = collations.fold_records
+    definitions.charset_records = collations.charset_records
     routing = routing_of(numbered)
     for table in numbered:
         whole = Routing(mode="whole", anchor=routing[table.table_id].anchor)
@@ -122,11 +117,13 @@ def adopted(definitions: Definitions) -> list[TableSchema]:
 
 
 def control_records(
-    info: PipelineInfo, versions: Iterable[TableSchema], folds: Iterable[FoldRecord]
+    info: PipelineInfo,
+    versions: Iterable[TableSchema],
+    tables: Iterable[FoldRecord | CharsetRecord] = (),
 ) -> list[bytes]:
-    """Framed: fold tables stand before the versions that refer to them."""
+    """Framed: tables of collations and character sets stand before versions that refer to them."""
     ids = info.ids()
-    records: list[FoldRecord | TableSchema] = [*folds, *versions]
+    records: list[FoldRecord | CharsetRecord | TableSchema] = [*tables, *versions]
     return [control.encode(record, ids) for record in records]
 
 
@@ -156,10 +153,3 @@ def _with_schemas(table: TableSchema, pipeline: str, ids: SchemaIds) -> TableSch
             "value_schema_id": ids.id_of(f"{space}.Envelope", value_json),
         }
     )
-
-
-def _fold(collation: str, fold_id: int, ask: Ask) -> FoldRecord | None:
-    table = build(collation, ask)
-    if isinstance(table, NotFoldable):
-        return None
-    return FoldRecord(id=fold_id, collation=collation, data=table.to_bytes())

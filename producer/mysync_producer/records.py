@@ -18,7 +18,7 @@ from mysync_runtime.lifecycle import Stop
 from mysync_runtime.settings import Settings
 from mysync_schemas import control
 from mysync_schemas.avro import read_long, skip_bytes
-from mysync_schemas.control import FoldRecord, PipelineInfo
+from mysync_schemas.control import CharsetRecord, FoldRecord, PipelineInfo
 from mysync_schemas.errors import SchemaError
 from mysync_schemas.framing import unframe
 from mysync_schemas.markers import read_order
@@ -56,7 +56,7 @@ def read_control(
             record = control.decode(value, schemas)
         except SchemaError as error:
             raise LogHole(f"a control record can't be read: {error}", where=where) from error
-        if isinstance(record, (TableSchema, FoldRecord)):
+        if isinstance(record, (TableSchema, FoldRecord, CharsetRecord)):
             definitions.take(record)
     return None if info is None else (info, definitions)
 

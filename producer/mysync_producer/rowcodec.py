@@ -20,6 +20,7 @@ from mysync_producer.rowimage import ValueCodec
 from mysync_producer.rowkey import KeyPart, RowKey
 from mysync_producer.rowplan import codecs
 from mysync_producer.tablemap import TableMap
+from mysync_schemas.charset import UNICODE, Charset
 from mysync_schemas.errors import BadFold
 from mysync_schemas.fold import FoldTable
 from mysync_schemas.framing import frame
@@ -99,11 +100,12 @@ class TablePlan:
         connector: str,
         partitions: int,
         folds: Mapping[str, FoldTable],
+        charsets: Mapping[str, Charset] = UNICODE,
         max_message_bytes: int = 1_000_000,
         part_schema_id: int = 7,
     ) -> None:
         self.table = str(schema.table_id)
-        self.columns: list[ValueCodec] = codecs(table_map, schema)
+        self.columns: list[ValueCodec] = codecs(table_map, schema, charsets)
         for index, codec in enumerate(self.columns):
             codec.null_byte = index >> 3
             codec.null_bit = 1 << (index & 7)

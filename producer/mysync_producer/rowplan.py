@@ -5,6 +5,9 @@ it has. Where both speak they have to agree, or the table was changed behind the
 names, types, lengths, signs, nullability, character sets, labels. Nothing is guessed.
 """
 
+from collections.abc import Mapping
+from typing import NoReturn
+
 from mysync_producer.rowcompressed import PREFIX, CompressedCodec
 from mysync_producer.rowerrors import SchemaMismatch
 from mysync_producer.rowimage import (
@@ -20,6 +23,7 @@ from mysync_producer.rowoldtemporal import OldDatetimeCodec, OldTimeCodec, OldTi
 from mysync_producer.rowtemporal import DateCodec, DatetimeCodec, TimeCodec, TimestampCodec
 from mysync_producer.rowtext import (
     BytesCodec,
+    CharsetCodec,
     EnumCodec,
     JsonCodec,
     Latin1Codec,
@@ -28,6 +32,8 @@ from mysync_producer.rowtext import (
     latin1_text,
 )
 from mysync_producer.tablemap import ColumnType, TableMap
+from mysync_schemas.charset import Charset
+from mysync_schemas.collations import charset_of
 from mysync_schemas.columncompression import is_compressed
 from mysync_schemas.table import Column, TableSchema
 from mysync_schemas.types import is_old_temporal
@@ -83,8 +89,11 @@ _BLOB_PREFIX = {"tiny": 1, "medium": 3, "long": 4}
 _WIDEST = {"utf8mb4": 4, "utf8mb3": 3, "utf8": 3, "ascii": 1}
 
 
-def codecs(table_map: TableMap, schema: TableSchema) -> list[ValueCodec]:
-    """The table's codecs, in its order. Raises `SchemaMismatch`."""
+def codecs(
+    table_map: TableMap, schema: TableSchema, charsets: Mapping[str, Charset]
+) -> list[ValueCodec]:
+    """The table's codecs, in its order; `charsets` as `charsets_of` gives them. Raises
+    `SchemaMismatch`."""
     columns = sorted(schema.columns, key=lambda column: column.ordinal)
     table = str(schema.table_id)
     if (table_map.db, table_map.table) != schema.table_id:
@@ -94,15 +103,24 @@ def codecs(table_map: TableMap, schema: TableSchema) -> list[ValueCodec]:
     if not table_map.names:
         raise SchemaMismatch(table, "it has no column names")
     return [
-        _Matching(table, column, table_map, index).codec() for index, column in enumerate(columns)
+        _Matching(table, column, table_map, index, charsets).codec()
+        for index, column in enumerate(columns)
     ]
 
 
 class _Matching:
     """One column, as both sides see it."""
 
-    def __init__(self, table: str, column: Column, table_map: TableMap, index: int) -> None:
+    def __init__(
+        self,
+        table: str,
+        column: Column,
+        table_map: TableMap,
+        index: int,
+        charsets: Mapping[str, Charset],
+    ) -> None:
         self.table = table
+        self.charsets = charsets
         self.column = column
         self.type = table_map.types[index]
         self.meta = table_map.metas[index]
@@ -121,7 +139,7 @@ class _Matching:
         if collation is not None and (charset := charset_of(collation)) is not None:
             self.same("character set", charset, column.charset or "binary")
 
-    def differ(self, what: str, found: object, known: object) -> None:
+    def differ(self, what: str, found: object, known: object) -> NoReturn:
         name = self.column.name
         raise SchemaMismatch(self.table, f"column {name}: {what} {found}, known as {known}")
 
@@ -220,9 +238,12 @@ class _Matching:
             return BytesCodec(column.nullable, prefix, limit, limit if padded else 0)
         if column.charset == "latin1":
             return Latin1Codec(column.nullable, prefix, limit)
-        if column.charset not in _WIDEST:
+        if column.charset in _WIDEST:
+            return Utf8Codec(column.nullable, prefix, limit, _WIDEST[column.charset])
+        charset = self.charsets.get(column.charset)
+        if charset is None:
             self.differ("character set", column.charset, "one of those that are replicated")
-        return Utf8Codec(column.nullable, prefix, limit, _WIDEST[column.charset])
+        return CharsetCodec(column.nullable, prefix, limit, charset, charset.ascii)
 
     def enum(self) -> ValueCodec:
         labels = self.texts()
@@ -240,40 +261,25 @@ class _Matching:
         self.same("number of labels", len(self.labels), len(self.column.labels))
         texts: list[str | None] = []
         for found, known in zip(self.labels, self.column.labels, strict=True):
-            text = _label(found, self.column.charset or "binary")
+            text = self.label(found)
             if text is not None:
                 self.same("label", text, known)
             texts.append(None if text in texts else text)
         return texts
 
+    def label(self, label: bytes) -> str | None:
+        """A label's text; labels are in the column's character set."""
+        name = self.column.charset or "binary"
+        if name == "latin1":
+            return latin1_text(label)
+        charset = self.charsets.get(name)
+        if charset is not None:
+            return charset.decode(label)
+        try:
+            return label.decode("ascii" if name in ("ascii", "binary") else "utf-8")
+        except UnicodeDecodeError:
+            return None
+
 
 def _precision(column: Column) -> tuple[int | None, int]:
     return column.precision, column.scale or 0
-
-
-def _label(label: bytes, charset: str) -> str | None:
-    if charset == "latin1":
-        return latin1_text(label)
-    try:
-        return label.decode("ascii" if charset in ("ascii", "binary") else "utf-8")
-    except UnicodeDecodeError:
-        return None
-
-
-def charset_of(collation: int) -> str | None:
-    """The character set of a collation id, of those that are replicated; None for other ids.
-
-    Ids: MySQL's and MariaDB's information_schema.collations. MariaDB's NO PAD variants are 1024 up.
-    """
-    base = collation - 1024 if 1024 <= collation < 2048 else collation
-    if base == 63:
-        return "binary"
-    if base in (5, 8, 15, 31, 47, 48, 49, 94):
-        return "latin1"
-    if base in (11, 65):
-        return "ascii"
-    if base in (33, 76, 83, 223) or 192 <= base <= 215:
-        return "utf8mb3"
-    if base in (45, 46) or 224 <= base <= 247 or 255 <= base <= 323:
-        return "utf8mb4"
-    return None

@@ -35,6 +35,14 @@ cdef class Latin1Codec(SizedCodec):
     cdef Py_ssize_t put(self, const unsigned char *src, Py_ssize_t pos, Py_ssize_t end, RowBuffer out) except -1
 
 
+cdef class CharsetCodec(SizedCodec):
+    cdef object charset
+    cdef bint ascii
+
+    @cython.locals(size=Py_ssize_t)
+    cdef Py_ssize_t put(self, const unsigned char *src, Py_ssize_t pos, Py_ssize_t end, RowBuffer out) except -1
+
+
 @cython.locals(data=bytes)
 cdef int put_text(RowBuffer out, str text) except -1
 

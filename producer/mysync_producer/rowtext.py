@@ -3,7 +3,8 @@
 
 Text goes into the `string` branch only when it is exactly that text: UTF-8 is validated strictly
 (MariaDB stores surrogates), latin1 is read by MySQL's own table, ascii must be ASCII. Anything else
-goes as the bytes it is, in the column's character set, into the exceptional branch.
+goes as the bytes it is, in the column's character set, into the exceptional branch. The other
+character sets are read by the server's own tables (`mysync_schemas.charset`).
 """
 
 import cython
@@ -11,6 +12,7 @@ import cython
 from mysync_producer.rowbuffer import RowBuffer
 from mysync_producer.rowerrors import BadValue
 from mysync_producer.rowimage import ValueCodec
+from mysync_schemas.charset import Charset
 from mysync_schemas.jsonb import JsonError, to_text
 
 if not cython.compiled:
@@ -145,6 +147,33 @@ class Latin1Codec(SizedCodec):
             out.put_bytes(src, pos, size)
         else:
             put_text(out, latin1_text(src[pos : pos + size]))
+        return pos + size
+
+
+class CharsetCodec(SizedCodec):
+    """Any other character set: what its table has is text, the rest stays bytes."""
+
+    def __init__(
+        self, nullable: bool, prefix: int, limit: int, charset: Charset, ascii_too: bool
+    ) -> None:
+        SizedCodec.__init__(self, nullable, True, prefix, limit)
+        self.charset = charset
+        self.ascii = ascii_too
+
+    def put(self, src: bytes, pos: int, end: int, out: RowBuffer) -> int:
+        size = self.size_at(src, pos, end)
+        pos += self.prefix
+        if self.ascii and is_utf8(src, pos, size, 1):
+            out.put_byte(self.normal)
+            out.put_bytes(src, pos, size)
+            return pos + size
+        text = self.charset.decode(src[pos : pos + size])
+        if text is None:
+            out.put_byte(self.exceptional)
+            out.put_bytes(src, pos, size)
+        else:
+            out.put_byte(self.normal)
+            put_text(out, text)
         return pos + size
 
 

@@ -84,7 +84,11 @@ class Session:
                 part_schema_id=self.info.ids()["Part"],
             ),
         )
-        self._tables.learn(self.definitions.schemas.values(), self.definitions.folds())
+        self._tables.learn(
+            self.definitions.schemas.values(),
+            self.definitions.folds(),
+            self.definitions.charsets(),
+        )
         self._heartbeat_id = self.info.ids()["Heartbeat"]
         self._pulse = Pulse(time.monotonic())
         self._server: Server = self.state.server
@@ -192,7 +196,7 @@ class Session:
         if not learning.passed(self._server, transaction.boundary, transaction.gtids):
             return
         versions = adopted(self.definitions)
-        self.publisher.control(control_records(self.info, versions, ()))
+        self.publisher.control(control_records(self.info, versions))
         seq, prev = self._sequencer.take_all()
         self._send(line_record(self.info, seq, prev))
         self._tables.learn(versions)

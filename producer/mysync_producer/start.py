@@ -39,7 +39,6 @@ from mysync_runtime.log import get_logger
 from mysync_runtime.settings import Settings
 from mysync_schemas import control
 from mysync_schemas.control import PipelineInfo, TopicIds
-from mysync_schemas.fold import asker
 from mysync_schemas.framing import frame
 from mysync_schemas.markers import Line
 
@@ -251,7 +250,7 @@ def _begin(
         catalog.tables,
         settings.pipeline,
         ids,
-        asker(lambda sql: source.scalar(sql)),
+        lambda sql: source.scalar(sql),
     )
     rows = topics[settings.rows_topic]
     info = PipelineInfo(
@@ -272,7 +271,9 @@ def _begin(
     )
     state = _first_state(info, source, begin, end, filters, definitions, own)
     publisher.control([control.encode(info, info.ids())])
-    publisher.control(control_records(info, definitions.schemas.values(), definitions.fold_records))
+    publisher.control(
+        control_records(info, definitions.schemas.values(), definitions.collation_records)
+    )
     line = line_record(info, 1, [0] * info.partitions)
     publisher.send([[record] for record in line], 0)
     crash_point(points.BEFORE_FIRST_COMMIT)

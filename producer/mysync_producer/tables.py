@@ -15,6 +15,7 @@ from mysync_producer.rowcodec import TablePlan
 from mysync_producer.rowerrors import CorruptTableMap, SchemaMismatch
 from mysync_producer.tablemap import TableMap, parse_table_map
 from mysync_runtime.errors import UnsupportedEvent
+from mysync_schemas.charset import CharsetTable, charsets_of
 from mysync_schemas.fold import FoldTable
 from mysync_schemas.table import TableId, TableSchema
 
@@ -58,15 +59,20 @@ class Tables:
         self._settings = settings
         self.schemas: dict[TableId, TableSchema] = {}
         self.folds: dict[str, FoldTable] = {}
+        self.charsets: dict[int, CharsetTable] = {}
         self._known: dict[bytes, Table] = {}
         self._left_out: set[bytes] = set()  # heads of tables that aren't replicated
 
     def learn(
-        self, schemas: Iterable[TableSchema], folds: Mapping[str, FoldTable] | None = None
+        self,
+        schemas: Iterable[TableSchema],
+        folds: Mapping[str, FoldTable] | None = None,
+        charsets: Mapping[int, CharsetTable] | None = None,
     ) -> None:
         """From here on these versions hold. Call it at a line only."""
         self.schemas.update((schema.table_id, schema) for schema in schemas)
         self.folds.update(folds or {})
+        self.charsets.update(charsets or {})
         self._known.clear()
 
     def table_of(self, body: bytes, where: str) -> Table | None:
@@ -119,6 +125,7 @@ class Tables:
             connector=settings.connector,
             partitions=settings.partitions,
             folds=self.folds,
+            charsets=charsets_of(schema, self.charsets),
             max_message_bytes=settings.max_message_bytes,
             part_schema_id=settings.part_schema_id,
         )

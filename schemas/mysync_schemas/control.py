@@ -31,6 +31,7 @@ __all__ = [
     "HASH_VERSION",
     "OWN_IDS",
     "PIPELINE_INFO_SCHEMA",
+    "CharsetRecord",
     "ControlRecord",
     "Ddl",
     "DdlContext",
@@ -58,6 +59,7 @@ OWN_IDS: Final[Mapping[str, int]] = {
     "Heartbeat": 6,
     "Part": 7,
     "FoldTable": 8,
+    "CharsetTable": 9,
 }
 FIRST_TABLE_SCHEMA_ID: Final = 101
 
@@ -172,7 +174,16 @@ class FoldRecord(_Record):
     data: bytes
 
 
-ControlRecord = PipelineInfo | TableSchema | Ddl | Transfer | FoldRecord
+class CharsetRecord(_Record):
+    """A character set's table (`charset.CharsetTable.to_bytes`), by the id that `CharsetRef`s name.
+    Avro: CharsetTable."""
+
+    id: int
+    charset: str
+    data: bytes
+
+
+ControlRecord = PipelineInfo | TableSchema | Ddl | Transfer | FoldRecord | CharsetRecord
 
 _MODELS: Final[Mapping[str, type[ControlRecord]]] = {
     "PipelineInfo": PipelineInfo,
@@ -180,6 +191,7 @@ _MODELS: Final[Mapping[str, type[ControlRecord]]] = {
     "Ddl": Ddl,
     "Transfer": Transfer,
     "FoldTable": FoldRecord,
+    "CharsetTable": CharsetRecord,
 }
 _NAMES: Final[Mapping[type, str]] = {model: name for name, model in _MODELS.items()}
 _AVRO: Final[Mapping[str, dict[str, Any]]] = {

@@ -8,6 +8,7 @@
     ├── BadName             a pipeline name that can't be a namespace
     ├── BadPosition         a binlog file name or position that can't be one
     ├── BadGtid             GTID text or bytes that can't be read
+    ├── BadCharset          what isn't a character set's table
     ├── BadFold             bytes that aren't a fold table, or a text outside of its character set
     ├── UnsupportedColumn   a column that mysync refuses, with the reason
     ├── JsonError           binary or textual JSON that can't be read
@@ -21,6 +22,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "BadCharset",
     "BadFold",
     "BadGtid",
     "BadName",
@@ -74,6 +76,10 @@ class BadPosition(SchemaError):
 
 class BadGtid(SchemaError):
     """Not a GTID or GTID set of the flavour it is read as."""
+
+
+class BadCharset(SchemaError):
+    """Not a character set's table, or answers of a server that can't be one."""
 
 
 class BadFold(SchemaError):

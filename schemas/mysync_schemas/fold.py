@@ -25,16 +25,21 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from mysync_schemas.charset import CharsetTable
 from mysync_schemas.contractions import candidates
 from mysync_schemas.errors import BadFold
+from mysync_schemas.foldodd import clash
 from mysync_schemas.foldtable import FoldTable, Run
 
 __all__ = [
     "Ask",
+    "AskCodes",
     "FoldTable",
     "NotFoldable",
     "asker",
+    "asker_of_codes",
     "build",
+    "characters",
     "fold_collation",
     "pads_space",
     "primary",
@@ -44,6 +49,9 @@ __all__ = [
 
 Ask = Callable[[str, Sequence[str]], list[bytes]]
 """(collation, texts) -> the weight of each text under that collation."""
+
+AskCodes = Callable[[str, Sequence[bytes]], list[bytes | None]]
+"""(collation, codes) -> the weight of each; None for what isn't a code of its character set."""
 
 _BLOCKS: Final = (2048, 256)  # code points that are first asked about as one text
 _JOINED: Final = 64  # characters or sequences asked about as one text
@@ -124,6 +132,29 @@ def asker(cell_of: Callable[[str], str | bytes | None]) -> Ask:
     return ask
 
 
+def asker_of_codes(cell_of: Callable[[str], str | bytes | None]) -> AskCodes:
+    """An `AskCodes` over such a function. A server makes `?` of what it can't read as a code."""
+
+    def ask(collation: str, codes: Sequence[bytes]) -> list[bytes | None]:
+        charset = collation.partition("_")[0]
+        weights: list[bytes | None] = []
+        for at in range(0, len(codes), _TEXTS_A_QUERY):
+            part = codes[at : at + _TEXTS_A_QUERY]
+            terms = []
+            for code in part:
+                text = f"CONVERT(x'{code.hex()}' USING {charset})"
+                known = f"CHAR_LENGTH({text}) = 1 AND HEX({text}) = '{code.hex()}'"
+                terms.append(f"IF({known}, HEX(WEIGHT_STRING({text} COLLATE {collation})), '-')")
+            cell = cell_of(f"SELECT CONCAT_WS(',','',{','.join(terms)})")
+            found = "" if cell is None else cell if isinstance(cell, str) else cell.decode("ascii")
+            weights += [None if w == "-" else bytes.fromhex(w) for w in found.split(",")[1:]]
+        if len(weights) != len(codes):
+            raise BadFold(f"{len(weights)} weights for {len(codes)} codes of {charset}")
+        return weights
+
+    return ask
+
+
 def _queries(texts: Sequence[str]) -> Iterator[list[str]]:
     part: list[str] = []
     chars = 0
@@ -137,17 +168,17 @@ def _queries(texts: Sequence[str]) -> Iterator[list[str]]:
         yield part
 
 
-def build(collation: str, ask: Ask) -> FoldTable | NotFoldable:
+def build(
+    collation: str, ask: Ask, charset: CharsetTable | None = None, ask_codes: AskCodes | None = None
+) -> FoldTable | NotFoldable:
     """Asks a server that has the collation for all that folding needs.
 
-    Raises `BadFold` for a character set that isn't utf8mb4, utf8mb3, ascii or latin1.
+    `charset` is the table of its character set, if that needs one; then `ask_codes` is needed too.
     """
-    charset = collation.partition("_")[0]
-    if charset not in ("utf8mb4", "utf8mb3", "ascii", "latin1"):
-        raise BadFold(f"collations of {charset} aren't folded")
     pad = pads_space(collation)
     if collation.endswith("_bin"):
         return FoldTable(collation, pad_space=pad, exact=True)
+    chars = characters(collation.partition("_")[0], charset)
     base = fold_collation(collation)
 
     def asking(texts: Sequence[str]) -> list[bytes]:
@@ -156,26 +187,47 @@ def build(collation: str, ask: Ask) -> FoldTable | NotFoldable:
     space, double = asking([" ", "  "])
     if double != space * 2:
         return NotFoldable(collation, f"weights of {base} have several levels")
-    found = _contraction(charset, asking)
+    found = _contraction(chars, asking)
     if found is not None:
         codes = " ".join(f"U+{ord(char):04X}" for char in found)
         return NotFoldable(collation, f"{base} weighs the sequence {found!r} ({codes}) as one")
-    runs, single = _weights(charset, asking)
+    runs, single = _weights(chars, asking)
     unit = len(space) or 1
     weights = [*single.values(), *(run.weight for run in runs)]
     if any(len(weight) % unit for weight in weights):
         return NotFoldable(collation, f"weights of {base} aren't of {unit}-byte units")
+    if charset is not None and ask_codes is not None:
+        odd = clash(charset, single, lambda codes: ask_codes(base, codes))
+        if odd is not None:
+            return NotFoldable(collation, odd)
     return FoldTable(collation, pad_space=pad, unit=unit, space=space, runs=runs, single=single)
 
 
 _AskHere = Callable[[Sequence[str]], list[bytes]]
 
 
-def _contraction(charset: str, ask: _AskHere) -> str | None:
+def characters(charset: str, table: CharsetTable | None) -> range | tuple[int, ...]:
+    """The code points of a character set, in their order; ranges still hold the surrogates.
+
+    Raises `BadFold` for a set that needs a table.
+    """
+    if table is not None and not table.supplementary:
+        return tuple(sorted(table.codes))
+    if charset in ("utf8mb4", "utf16", "utf16le", "utf32") or table is not None:
+        return range(0x110000)
+    if charset in ("utf8mb3", "ucs2"):
+        return range(0x10000)
+    few = {"latin1": _LATIN1, "ascii": tuple(range(128))}.get(charset)
+    if few is None:
+        raise BadFold(f"collations of {charset} aren't folded without its table")
+    return few
+
+
+def _contraction(chars: range | tuple[int, ...], ask: _AskHere) -> str | None:
     """The first sequence whose weight isn't the sum of its characters' weights."""
-    sequences = _sequences(charset)
-    chars = sorted({char for text in sequences for char in text} | {_SEPARATOR})
-    weights = dict(zip(chars, ask(chars), strict=True))
+    sequences = _sequences(chars)
+    used = sorted({char for text in sequences for char in text} | {_SEPARATOR})
+    weights = dict(zip(used, ask(used), strict=True))
 
     def summed(text: str) -> bytes:
         return b"".join(map(weights.__getitem__, text))
@@ -192,22 +244,19 @@ def _contraction(charset: str, ask: _AskHere) -> str | None:
 
 
 @cache
-def _sequences(charset: str) -> tuple[str, ...]:
-    if charset == "utf8mb4":
-        return candidates(0x110000)
-    if charset == "utf8mb3":
-        return candidates(0x10000)
-    chars = frozenset(map(chr, _LATIN1 if charset == "latin1" else range(128)))
-    return tuple(text for text in candidates(0x10000) if chars.issuperset(text))
+def _sequences(chars: range | tuple[int, ...]) -> tuple[str, ...]:
+    if isinstance(chars, range):
+        return candidates(chars.stop)
+    known = frozenset(map(chr, chars))
+    return tuple(text for text in candidates(0x10000) if known.issuperset(text))
 
 
-def _weights(charset: str, ask: _AskHere) -> tuple[list[Run], dict[int, bytes]]:
+def _weights(chars: range | tuple[int, ...], ask: _AskHere) -> tuple[list[Run], dict[int, bytes]]:
     """All weights of a character set: first by blocks, then singly where a block has no rule."""
-    if charset in ("latin1", "ascii"):
-        few = _LATIN1 if charset == "latin1" else range(128)
-        return [], dict(zip(few, ask([chr(code) for code in few]), strict=True))
+    if not isinstance(chars, range):
+        return [], _each(list(chars), ask)
     runs: list[Run] = []
-    left = [range(0x110000 if charset == "utf8mb4" else 0x10000)]
+    left = [chars]
     for size in _BLOCKS:
         blocks = [block[at : at + size] for block in left for at in range(0, len(block), size)]
         blocks = [block for block in blocks if not 0xD800 <= block[0] <= 0xDFFF]  # surrogates

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 __all__ = [
+    "CharsetRef",
     "Column",
     "FoldRef",
     "ForeignKey",
@@ -111,6 +112,13 @@ class FoldRef(_Frozen):
     fold_id: int
 
 
+class CharsetRef(_Frozen):
+    """The table (by its id on the control topic) of a character set that needs one."""
+
+    charset: str
+    charset_id: int
+
+
 class TableSchema(_Frozen):
     """A version of a table. `identity` names the columns that identify a row; () = keyless."""
 
@@ -133,6 +141,7 @@ class TableSchema(_Frozen):
     key_schema: str | None = None  # Avro, JSON
     value_schema: str = ""  # Avro, JSON
     folds: tuple[FoldRef, ...] = ()
+    charsets: tuple[CharsetRef, ...] = ()
 
     @property
     def row_by_row(self) -> bool:

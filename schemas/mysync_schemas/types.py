@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Any, Final
 
+from mysync_schemas.charset import COMMON, TABLED, UNICODE
 from mysync_schemas.errors import UnsupportedColumn
 from mysync_schemas.names import avro_names
 from mysync_schemas.table import Column
@@ -139,7 +140,7 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "uuid": Kind.BYTES,
 }
 
-CHARSETS: Final = frozenset({"utf8mb4", "utf8mb3", "utf8", "ascii", "latin1", "binary"})
+CHARSETS: Final = COMMON | TABLED | UNICODE.keys() | {"utf8", "binary"}
 _LABEL: Final = re.compile(r"'((?:[^']|'')*)'")
 _ESCAPED: Final = re.compile(r"''|\\(.)", re.DOTALL)
 
@@ -247,10 +248,7 @@ def unsupported(column: Column) -> str | None:
     if column.data_type not in _KINDS:
         return f"type {column.data_type} isn't known"
     if column.charset is not None and column.charset not in CHARSETS:
-        return (
-            f"character set {column.charset} isn't replicated yet "
-            "(utf8mb4, utf8mb3, ascii, latin1 and binary are)"
-        )
+        return f"character set {column.charset} isn't known"
     return None
 
 

@@ -72,13 +72,13 @@ def test_only_mariadb_matches_a_table_with_only_nullable_unique_keys_wrongly() -
     assert not matched_wrongly(schema_of(), target_of(flavor="mariadb"))
 
 
-@pytest.mark.parametrize("known", [{"data_type": "xmltype"}, {"charset": "sjis"}])
+@pytest.mark.parametrize("known", [{"data_type": "xmltype"}, {"charset": "utf9"}])
 def test_a_type_or_character_set_that_is_not_known_is_refused(
     hot: Hot, known: dict[str, str]
 ) -> None:
     (name,) = (c for c in target_of().columns if c.name == "name")
     with pytest.raises(UnwritableTable, match="column name"):
-        hot.rowimage.writer_for("shop.orders", dataclasses.replace(name, **known))
+        hot.rowimage.writer_for("shop.orders", dataclasses.replace(name, **known), {})
 
 
 def test_a_table_map_of_an_unknown_type_is_refused() -> None:

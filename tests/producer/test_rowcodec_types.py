@@ -1,11 +1,13 @@
 """Every type's values, as the server shows them and as our records carry them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 
 import pytest
 
 from binlog_rows import PIPELINE, Decoder, RowsEvent, Source
+from mysync_schemas.charset import UNICODE, Charset
 from mysync_schemas.table import TableSchema
 from producer.type_values import COMMON, MARIADB_ONLY, MYSQL_ONLY
 
@@ -45,7 +47,10 @@ def capture(source: Source, table: str, definition: str, values: list[str]) -> C
 
 
 def images(
-    rowcodec: ModuleType, schema: TableSchema, events: list[RowsEvent]
+    rowcodec: ModuleType,
+    schema: TableSchema,
+    events: list[RowsEvent],
+    charsets: Mapping[str, Charset] = UNICODE,
 ) -> list[dict[str, dict[str, object]]]:
     """The before and after images of all records, in the order of their seq."""
     decoder = Decoder(schema)
@@ -59,6 +64,7 @@ def images(
             connector="mysql",
             partitions=3,
             folds={},
+            charsets=charsets,
         )
         ctx = rowcodec.EventContext()
         out: list[list[tuple[bytes, bytes]]] = [[], [], []]

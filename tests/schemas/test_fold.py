@@ -209,7 +209,7 @@ def test_a_character_that_the_character_set_hasnt_is_refused() -> None:
             table.fold(char)
 
 
-def test_other_character_sets_arent_folded() -> None:
+def test_other_character_sets_arent_folded_without_their_table() -> None:
     with pytest.raises(BadFold, match="sjis"):
         build("sjis_japanese_ci", Server())
 

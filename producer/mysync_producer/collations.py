@@ -1,0 +1,78 @@
+"""What the source says of character sets and collations: each is asked for once."""
+
+from collections.abc import Iterable
+
+from mysync_schemas.charset import TABLED, CharsetTable
+from mysync_schemas.charsetbuild import Cell
+from mysync_schemas.charsetbuild import build as build_charset
+from mysync_schemas.control import CharsetRecord, FoldRecord
+from mysync_schemas.fold import NotFoldable, asker, asker_of_codes
+from mysync_schemas.fold import build as build_fold
+from mysync_schemas.table import CharsetRef, FoldRef, TableSchema
+from mysync_schemas.types import Kind
+
+__all__ = ["Collations"]
+
+
+class Collations:
+    """Fold tables and character sets' tables, numbered as they are first needed.
+
+    `cell` runs a SELECT on the source. Raises what it raises, BadFold and BadCharset.
+    """
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+        self._folds: dict[str, FoldRecord | None] = {}
+        self._charsets: dict[str, CharsetRecord] = {}
+        self._tables: dict[str, CharsetTable] = {}
+
+    @property
+    def fold_records(self) -> list[FoldRecord]:
+        return [record for record in self._folds.values() if record is not None]
+
+    @property
+    def charset_records(self) -> list[CharsetRecord]:
+        return list(self._charsets.values())
+
+    def completed(self, table: TableSchema) -> TableSchema:
+        """The table with references to all that its values and keys need."""
+        charsets = sorted({column.charset for column in table.columns if column.charset in TABLED})
+        return table.model_copy(
+            update={
+                "folds": tuple(self._fold_refs(table)),
+                "charsets": tuple(
+                    CharsetRef(charset=name, charset_id=self._charset(name).id) for name in charsets
+                ),
+            }
+        )
+
+    def _fold_refs(self, table: TableSchema) -> Iterable[FoldRef]:
+        for column in (table.column(name) for name in table.identity):
+            if column.kind != Kind.STRING or column.collation is None:
+                continue
+            record = self._fold(column.collation, column.charset)
+            if record is not None:
+                yield FoldRef(column=column.name, collation=record.collation, fold_id=record.id)
+
+    def _fold(self, collation: str, charset: str | None) -> FoldRecord | None:
+        if collation not in self._folds:
+            table = None
+            if charset in TABLED:
+                self._charset(charset)
+                table = self._tables[charset]
+            cell = self._cell
+            made = build_fold(collation, asker(cell), table, asker_of_codes(cell))
+            self._folds[collation] = (
+                None
+                if isinstance(made, NotFoldable)
+                else FoldRecord(id=len(self._folds) + 1, collation=collation, data=made.to_bytes())
+            )
+        return self._folds[collation]
+
+    def _charset(self, name: str) -> CharsetRecord:
+        record = self._charsets.get(name)
+        if record is None:
+            table = self._tables[name] = build_charset(name, self._cell)
+            record = CharsetRecord(id=len(self._charsets) + 1, charset=name, data=table.to_bytes())
+            self._charsets[name] = record
+        return record
