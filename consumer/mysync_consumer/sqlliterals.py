@@ -38,7 +38,7 @@ _INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
 DEPRECATED = frozenset({"utf8mb3", "utf8", "ucs2", "macroman", "macce", "dec8", "hp8"})
 """Character sets whose introducers MySQL warns of (1287)."""
 
-_NOT_ASCII = frozenset({"ucs2", "utf16", "utf16le", "utf32"})
+_NOT_ASCII = frozenset({"ucs2", "utf16", "utf16le", "utf32", "sjis", "swe7"})
 _UNICODE = {"utf8mb3": "utf-8", "utf8": "utf-8", "ucs2": "utf-16-be"}
 
 PRECISE_LABELS = 53

@@ -104,8 +104,8 @@ def test_texts_of_every_character_set_keep_their_bytes(pair: tuple[Source, Targe
         each.sql(f"CREATE TABLE sets (id INT PRIMARY KEY, {listed})")
     schema = source.describe("sets")
     charsets = source.charsets(schema)
-    # MariaDB holds bytes that aren't text in the set, which MySQL refuses: the apply session stops.
-    junk = source.mariadb <= target.mariadb
+    # MariaDB holds bytes that aren't text in the set, which MySQL refuses, and so does its SQL.
+    junk = source.mariadb <= target.mariadb and target.row_events
     rows = [
         ", ".join(literals_of(name, charsets, rng, junk=junk) for name in names) for _ in range(80)
     ]
