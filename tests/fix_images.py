@@ -28,13 +28,18 @@ def pure_hot() -> Hot:
     return _pure[0]
 
 
+def imported() -> Hot:
+    """As the import finds them."""
+    return Hot(rowread, rowimage, rowevents, rowvalues)
+
+
 @pytest.fixture(scope="module", params=["compiled", "pure"])
 def hot(request: pytest.FixtureRequest) -> Hot:
     if request.param == "pure":
         return pure_hot()
     if not is_compiled(rowimage):
         pytest.skip("nothing is compiled here")
-    return Hot(rowread, rowimage, rowevents, rowvalues)
+    return imported()
 
 
 @pytest.fixture(scope="module", params=["mysql_b", "mariadb_a", "mysql_b-sql", "mariadb_a-sql"])

@@ -32,6 +32,9 @@ SMALLEST_PACKET = 16 * MIB
 OLDEST = {"mysql": (8, 0, 0), "mariadb": (10, 5, 0)}
 """MySQL 8.0 is the first with REPLICATION_APPLIER, MariaDB 10.5 with BINLOG REPLAY."""
 
+OLDEST_BY_SQL = {"mysql": (8, 0, 19), "mariadb": (10, 5, 0)}
+"""MySQL 8.0.19 is the first that names the new row in ON DUPLICATE KEY UPDATE."""
+
 
 def require(connection: Connection, settings: Settings) -> Way:
     """How rows are to be written. Raises PreflightError with every cause; logs what is no reason
@@ -60,9 +63,12 @@ def _find(
 ) -> Iterator[Failure]:
     """What is wrong with the target server."""
     what = flavor(connection)
-    if what.version < OLDEST[what.kind]:
-        oldest = ".".join(map(str, OLDEST[what.kind]))
-        yield Failure(f"the target is {what}, too old for row events", f"use {oldest} or newer")
+    oldest = (OLDEST_BY_SQL if way.via == "sql" else OLDEST)[what.kind]
+    if what.version < oldest:
+        yield Failure(
+            f"the target is {what}, too old for {way.words}",
+            f"use {'.'.join(map(str, oldest))} or newer",
+        )
     yield from _grants(connection, what, way)
     if way.via == "sql":
         yield from _tables(connection, settings)

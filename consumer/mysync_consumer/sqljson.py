@@ -119,10 +119,11 @@ def _typed(kind: str, document: str) -> str:
 
 
 def _decimal(text: str, precision: int, scale: int) -> str:
-    """A literal keeps its digits as they are; a CAST fills groups of nine before the point."""
-    digits = text.lstrip("-").replace(".", "")
-    if len(digits) <= precision < len(digits) + 2 and precision - scale < 9:
-        return text
+    """A literal keeps its digits, and one zero before them; a CAST fills groups of nine."""
+    sign, digits = ("-", text[1:]) if text[0] == "-" else ("", text)
+    more = precision - len(digits.replace(".", ""))
+    if more == 0 or (more == 1 and (precision - scale) % 9):
+        return sign + "0" * more + digits
     return f"CAST({text} AS DECIMAL({min(precision, _MOST_DIGITS)},{scale}))"
 
 

@@ -21,7 +21,7 @@ SET names all columns, so that ON UPDATE CURRENT_TIMESTAMP never speaks for itse
 columns are left to the target.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mysync_consumer.coalesce import DELETE, INSERT, Step
@@ -145,7 +145,7 @@ class SqlPlan:
             yield b"DELETE FROM %s WHERE %s" % (self._table, self._listed(keys)), len(keys)
 
     def _updates(self, group: Sequence[Step], limit: int, *, together: bool) -> Iterator[Statement]:
-        keys: list[bytes] = []
+        keys: dict[bytes, None] = {}
         rows: list[bytes] = []
         size = 0
         for step in group:
@@ -154,19 +154,20 @@ class SqlPlan:
             if moved or not (self._upserts and together):
                 # What stands before it has its place before it.
                 yield from self._upserted(keys, rows)
-                keys, rows, size = [], [], 0
+                keys, rows, size = {}, [], 0
                 yield self._update(old, new), 1
                 continue
             key, row = self._key(old), self._row(new)
-            if rows and (size + len(key) + len(row) > limit or len(rows) >= MAX_ROWS):
+            full = size + len(key) + len(row) > limit or len(rows) >= MAX_ROWS
+            if rows and (full or key in keys):
                 yield from self._upserted(keys, rows)
-                keys, rows, size = [], [], 0
-            keys.append(key)
+                keys, rows, size = {}, [], 0
+            keys[key] = None
             rows.append(row)
             size += len(key) + len(row) + 4
         yield from self._upserted(keys, rows)
 
-    def _upserted(self, keys: list[bytes], rows: list[bytes]) -> Iterator[Statement]:
+    def _upserted(self, keys: Collection[bytes], rows: list[bytes]) -> Iterator[Statement]:
         if rows:
             count = b"SELECT COUNT(*) FROM %s WHERE %s FOR UPDATE"
             yield count % (self._table, self._listed(keys)), len(keys)
@@ -203,7 +204,7 @@ class SqlPlan:
         except BadValue as error:
             raise UnwritableValue(self.name, cell.name, str(error)) from None
 
-    def _listed(self, keys: list[bytes]) -> bytes:
+    def _listed(self, keys: Iterable[bytes]) -> bytes:
         return b"%s IN (%s)" % (self._keys, b", ".join(keys))
 
     def _where(self, old: Values) -> bytes:

@@ -22,8 +22,12 @@ class Way:
     via: Literal["row_events", "sql"]
     why: str
 
+    @property
+    def words(self) -> str:
+        return "row events" if self.via == "row_events" else "SQL"
+
     def __str__(self) -> str:
-        return f"{'row events' if self.via == 'row_events' else 'SQL'}: {self.why}"
+        return f"{self.words}: {self.why}"
 
 
 def privilege(what: Flavor) -> str:

@@ -43,6 +43,58 @@ def test_inserting_a_row_that_is_there_and_changing_one_that_is_not_are_errors(
     assert target.sql("SELECT id, v FROM strict") == [(1, 1)]
 
 
+def test_one_row_too_few_or_too_many_among_many_is_an_error_and_nothing_is_written(
+    target: Target,
+) -> None:
+    _, plan, records = made(target, "many", "id INT PRIMARY KEY, v INT, UNIQUE KEY (v)")
+    _, only, only_records = made(target, "only", "id INT PRIMARY KEY, v INT")
+    rows = [{"id": i, "v": i} for i in range(9)]
+    for name, each, its in (("many", plan, records), ("only", only, only_records)):
+        apply(target, each, *(its.encode("c", None, row) for row in rows))
+        target.sql(f"DELETE FROM {name} WHERE id = 4")
+        held = target.sql(f"SELECT * FROM {name} ORDER BY id")
+        updates = [its.encode("u", row, row | {"v": row["v"] + 10}) for row in rows]
+        assert error_of(target, each, *updates) == 1032
+        assert error_of(target, each, *(its.encode("d", row, None) for row in rows)) == 1032
+        assert error_of(target, each, *(its.encode("c", None, row) for row in rows[4:])) == 1062
+        assert target.sql(f"SELECT * FROM {name} ORDER BY id") == held
+    # A unique value of another row: that row isn't touched.
+    taken = {"id": 1, "v": 2}
+    assert error_of(target, plan, records.encode("u", rows[1], taken)) == 1062
+    assert error_of(target, plan, records.encode("c", None, {"id": 40, "v": 2})) == 1062
+    assert target.sql("SELECT id FROM many WHERE v = 2") == [(2,)]
+
+
+def test_a_row_may_change_several_times_in_one_statement(target: Target) -> None:
+    _, plan, records = made(target, "often", "id INT PRIMARY KEY, v INT")
+    row = {"id": 1, "v": 0}
+    apply(
+        target, plan, records.encode("c", None, row), records.encode("c", None, {"id": 2, "v": 0})
+    )
+    steps = [(0, 1), (1, 2), (2, 2), (2, 3)]
+    changes = [records.encode("u", row | {"v": a}, row | {"v": b}) for a, b in steps]
+    moved = records.encode("u", row | {"v": 3}, {"id": 5, "v": 3})
+    last = records.encode("u", {"id": 5, "v": 3}, {"id": 5, "v": 4})
+    apply(target, plan, *changes, moved, last)
+    assert target.sql("SELECT id, v FROM often ORDER BY id") == [(2, 0), (5, 4)]
+
+
+def test_what_the_server_would_fill_in_stays_as_it_was_sent(target: Target) -> None:
+    """A 0 in an AUTO_INCREMENT column, and a time that would move on with every update."""
+    _, plan, records = made(
+        target,
+        "filled",
+        "id INT AUTO_INCREMENT PRIMARY KEY, v INT,"
+        " t TIMESTAMP DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP",
+    )
+    rows = [{"id": i, "v": 0, "t": 1_000_000} for i in range(2)]
+    apply(target, plan, *(records.encode("c", None, row) for row in rows))
+    apply(target, plan, *(records.encode("u", row, row | {"v": 1}) for row in rows))
+    apply(target, plan, records.encode("u", rows[1] | {"v": 1}, rows[1] | {"id": 7, "v": 2}))
+    found = target.sql("SELECT id, v, UNIX_TIMESTAMP(t) FROM filled ORDER BY id")
+    assert found == [(0, 1, 1), (7, 2, 1)]
+
+
 def test_a_row_is_found_by_its_key_alone(target: Target) -> None:
     _, plan, records = made(target, "found", "v TEXT, a INT, b VARCHAR(9), PRIMARY KEY (b, a)")
     apply(target, plan, records.encode("c", None, {"v": "there", "a": 1, "b": "k"}))
