@@ -21,7 +21,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mysync_consumer import sqljson
+from mysync_consumer import sqljson, sqloldtemporal
 from mysync_consumer.rowerrors import BadValue
 from mysync_consumer.targetcolumn import GEOMETRIES, MARIADB_FIXED, TargetColumn
 from mysync_runtime.mysql import quote
@@ -99,6 +99,8 @@ def _words(column: TargetColumn, *, mariadb: bool) -> Words:
 
 
 def _scalar(column: TargetColumn) -> Literal:
+    if column.old_temporal:
+        return sqloldtemporal.literal(column)
     match column.data_type:
         case kind if kind in _INTEGERS:
             return _unsigned if column.unsigned else _signed

@@ -14,6 +14,7 @@ from producer.test_rowcodec_types import capture, check
 from producer.type_values import TEMPORALS
 from pure import is_compiled
 from roundtrip import apply, assert_equal, transcoded
+from sql_rig import SqlTarget
 
 pytestmark = pytest.mark.xdist_group("own servers")
 
@@ -37,13 +38,13 @@ def source(own_mariadb: SqlServer) -> Iterator[Source]:
     source.close()
 
 
-@pytest.fixture(scope="module", params=["old", "new"])
+@pytest.fixture(scope="module", params=["old", "new", "old-sql"])
 def target(
     own_mariadb: SqlServer, hot: Hot, request: pytest.FixtureRequest
 ) -> Iterator[tuple[Target, bool]]:
-    target = Target(own_mariadb, "old_target", hot)
+    target = (SqlTarget if "sql" in request.param else Target)(own_mariadb, "old_target", hot)
     target.sql("SET sql_mode = 'ALLOW_INVALID_DATES'")
-    yield target, request.param == "old"
+    yield target, "old" in request.param
     target.close()
 
 
