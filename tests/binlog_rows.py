@@ -23,6 +23,7 @@ from mysync_schemas.jsonb import to_text
 from mysync_schemas.partition import identity_of
 from mysync_schemas.table import Column, FoldRef, Key, KeyPart, Routing, TableSchema
 from mysync_schemas.types import Kind, complete, labels_of
+from mysync_schemas.versioned import period, with_period_end
 
 PIPELINE = "transcode"
 WRITE, UPDATE, DELETE = "c", "u", "d"
@@ -102,8 +103,16 @@ class Source:
             "FROM information_schema.COLUMNS "
             f"WHERE TABLE_SCHEMA = '{db}' AND TABLE_NAME = '{table}' ORDER BY ORDINAL_POSITION"
         )
-        columns = complete(f"{db}.{table}", [_column(*row) for row in rows])
+        ((table_type,),) = self.sql(
+            "SELECT TABLE_TYPE FROM information_schema.TABLES "
+            f"WHERE TABLE_SCHEMA = '{db}' AND TABLE_NAME = '{table}'"
+        )
+        listed = [_column(*row) for row in rows]
+        hidden = period(table_type, listed)
+        columns = complete(f"{db}.{table}", [*listed, *hidden])
         keys = self._keys(table)
+        if hidden:
+            keys = tuple(map(with_period_end, keys))
         identity = identity_of(columns, keys)
         names = tuple(part.column or "" for part in identity.columns) if identity else ()
         by_name = {column.name: column for column in columns}
@@ -111,6 +120,7 @@ class Source:
             id=1,
             db=db,
             table=table,
+            table_type=table_type,
             create_sql="",
             columns=columns,
             keys=keys,

@@ -132,14 +132,16 @@ class Target:
     def table(self, table: str) -> TargetTable:
         with self.source.conn.cursor(pymysql.cursors.DictCursor) as cursor:
             found = []
-            for view in ("columns", "statistics"):
+            for view in ("columns", "statistics", "tables"):
                 where = "table_schema=%s AND table_name=%s"
                 cursor.execute(
                     f"SELECT * FROM information_schema.{view} WHERE {where}", (self.db, table)
                 )
                 found.append(list(cursor.fetchall()))
+        *found, ((described,)) = found
+        table_type = {key.lower(): value for key, value in described.items()}["table_type"]
         flavor = "mariadb" if self.mariadb else "mysql"
-        return TargetTable.from_rows(self.db, table, *found, flavor=flavor)
+        return TargetTable.from_rows(self.db, table, *found, flavor=flavor, table_type=table_type)
 
     def handlers(self) -> Counter[str]:
         found = self.run("SHOW SESSION STATUS LIKE 'Handler%'")
@@ -167,7 +169,8 @@ class Target:
         sizes = () if self.mariadb else columns.json_columns
         texts = [*columns.texts, *(f"JSON_STORAGE_SIZE(`{name}`)" for name in sizes)]
         names = [*columns.names, *(f"size of {name}" for name in sizes)]
-        rows = self.run(f"SELECT {', '.join(texts)} FROM `{self.db}`.`{table}` ORDER BY {order}")
+        of = columns.all_of(TableName(self.db, table))
+        rows = self.run(f"SELECT {', '.join(texts)} FROM {of} ORDER BY {order}")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def assert_equal(self, table: str, twin: str, order: str = "id") -> None:

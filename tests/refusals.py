@@ -245,8 +245,12 @@ TABLE: tuple[Refusal, ...] = (
             SETUP,
             ("an_index: index k would have other values on the target: FROM_UNIXTIME",),
         ),
-        ("a system-versioned table", "PreflightError", SETUP, ("_versioned: system-versioned",)),
-        ("a sequence", "PreflightError", SETUP, ("_numbers: sequences",)),
+        (
+            "a table versioned by transactions",
+            "PreflightError",
+            SETUP,
+            ("_versioned: column f: the table is versioned by transaction numbers",),
+        ),
     ),
     *_rows(
         "target",

@@ -132,13 +132,23 @@ def encode(steps: Sequence[Step], session: Session) -> Iterator[Packet]:
             yield from (Packet(text) for text in binlog(list(some), limit))
 
 
+def events(steps: Sequence[Step]) -> Iterator[list[Step]]:
+    """What can be one rows event: adjacent steps of one table, kind and flags; one step, where rows
+    have to be passed one by one."""
+    for group in groups(steps):
+        if group[0].table.plan.singly:
+            yield from ([step] for step in group)
+        else:
+            yield group
+
+
 def binlog(steps: Sequence[Step], limit: int) -> Iterator[bytes]:
     """BINLOG statements for the steps, in order, each of `limit` image bytes at most or with one
     row."""
     writer = GroupWriter()
     now = int(time.time())
     left = limit
-    for group in groups(steps):
+    for group in events(steps):
         plan, op, flags = group[0].table.plan, group[0].op, group[0].flags
         images = bytearray()
         for step in group:

@@ -146,6 +146,9 @@ class GroupWriter:
     def add(self, plan: ImagePlan, kind: str | int, flags: int, images: bytearray) -> int:
         """Appends rows: after images (`c`), before images (`d`), or both in turn (`u`).
 
+        Rows of one call are in one event; a table whose rows go one by one shares it with no other
+        call's.
+
         Only the flag for no foreign-key checks is passed on. Returns the number of rows.
 
         Raises:
@@ -160,6 +163,7 @@ class GroupWriter:
             last = group.rows[-1] if group.rows else None
             if (
                 last is None
+                or plan.singly
                 or last.plan is not plan
                 or last.kind != kind
                 or len(last.images) + len(images) > self.max_event_bytes

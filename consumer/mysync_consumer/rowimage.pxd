@@ -7,6 +7,7 @@ from mysync_consumer.rowvalues cimport ValueWriter
 
 cdef class ImagePlan:
     cdef public object schema
+    cdef public bint singly
     cdef public object target
     cdef public str name
     cdef public bytes table_map

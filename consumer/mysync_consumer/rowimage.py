@@ -49,6 +49,7 @@ class ImagePlan:
         self.schema = schema
         self.target = target
         self.name = f"{schema.db}.{schema.table}"
+        self.singly = schema.row_by_row
         target_name = f"{target.db}.{target.table}"
         found = differences(schema, target)
         if found:

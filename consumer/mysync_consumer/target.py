@@ -8,7 +8,9 @@ The shape check doesn't see an invisible column that is added on the target behi
 definition is read again at every claim.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import pymysql
 
@@ -29,7 +31,7 @@ from mysync_runtime.mysql import (
     quote_table,
     rows,
 )
-from mysync_schemas.table import ForeignKey, TableId
+from mysync_schemas.table import ForeignKey, TableId, TableType
 
 NO_SUCH_DATABASE, NO_SUCH_TABLE = 1049, 1146
 
@@ -41,7 +43,10 @@ class Definition:
     name: TableId
     table: TargetTable
     check: ShapeCheck
-    table_type: str = "BASE TABLE"
+
+    @property
+    def table_type(self) -> TableType:
+        return self.table.table_type
 
 
 def read(session: Session, name: TableId) -> Definition:
@@ -58,11 +63,23 @@ def read(session: Session, name: TableId) -> Definition:
         columns = _information(session, "columns", name)
         statistics = _information(session, "statistics", name)
         tables = _information(session, "tables", name)
-        names = "".join(
-            f", {quote(column['column_name'])}"
-            for column in map(_lower, columns)
-            if "INVISIBLE" in column["extra"].upper()
+        engine = (_lower(tables[0])["engine"] or "a view") if tables else "gone"
+        table = TargetTable.from_rows(
+            name.db,
+            name.table,
+            columns,
+            statistics,
+            engine=engine,
+            flavor=session.identity.flavor.kind,
+            table_type=_table_type(tables),
         )
+        # Invisible columns, and those of a versioned table, aren't in the star.
+        shown = {
+            column["column_name"]
+            for column in map(_lower, columns)
+            if "INVISIBLE" not in column["extra"].upper()
+        }
+        names = "".join(f", {quote(c.name)}" for c in table.columns if c.name not in shown)
         select = f"SELECT *{names} FROM {where} LIMIT 0".encode()
         shape = read_shape(connection, select)
         labels_select = None
@@ -76,22 +93,18 @@ def read(session: Session, name: TableId) -> Definition:
         raise _unreadable(name, error) from error
     finally:
         session.roll_back()
-    engine = (_lower(tables[0])["engine"] or "a view") if tables else "gone"
     if engine.lower() != "innodb":
         raise Drift(
             f"table {name} on the target is {engine}, which can't roll back with its checkpoint",
             mend=f"ALTER TABLE {where} ENGINE=InnoDB there, then start again.",
         )
-    table = TargetTable.from_rows(
-        name.db,
-        name.table,
-        columns,
-        statistics,
-        engine=engine,
-        flavor=session.identity.flavor.kind,
-    )
-    table_type = _lower(tables[0])["table_type"]
-    return Definition(name, table, ShapeCheck(select, shape, labels_select, labels), table_type)
+    return Definition(name, table, ShapeCheck(select, shape, labels_select, labels))
+
+
+def _table_type(tables: Sequence[dict[str, object]]) -> TableType:
+    found = _lower(tables[0])["table_type"] if tables else ""
+    known: tuple[TableType, ...] = get_args(TableType)
+    return next((kind for kind in known if kind == found), "BASE TABLE")
 
 
 SQL_PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRIGGER")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mysync_schemas.columncompression import is_compressed
+from mysync_schemas.table import Column
 from mysync_schemas.types import is_old_temporal, labels_of
 
 __all__ = ["TargetColumn"]
@@ -95,6 +96,20 @@ class TargetColumn:
             if "STORED GENERATED" in extra
             else "",
             expression=get("generation_expression") or None,
+        )
+
+    @classmethod
+    def from_column(cls, column: Column) -> "TargetColumn":
+        """A column that information_schema doesn't list."""
+        return cls(
+            column.name,
+            column.ordinal,
+            column.column_type,
+            column.data_type,
+            column.nullable,
+            fsp=column.fsp,
+            generated=column.generated,
+            expression=column.expression,
         )
 
     @property

@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 from mysync_consumer.rowerrors import UnwritableTable
 from mysync_consumer.targetcolumn import TargetColumn
-from mysync_schemas.table import Column, Key, KeyPart, TableSchema
+from mysync_schemas.table import Column, Key, KeyPart, TableSchema, TableType
 from mysync_schemas.types import is_old_temporal
+from mysync_schemas.versioned import period, with_period_end
 
 __all__ = ["TargetColumn", "TargetTable", "differences"]
 
@@ -40,6 +41,7 @@ class TargetTable:
     columns: tuple[TargetColumn, ...]
     unique_keys: tuple[Key, ...] = ()
     engine: str = "InnoDB"
+    table_type: TableType = "BASE TABLE"
 
     @classmethod
     def from_rows(
@@ -51,10 +53,17 @@ class TargetTable:
         *,
         engine: str = "InnoDB",
         flavor: Flavor = "mysql",
+        table_type: TableType = "BASE TABLE",
     ) -> "TargetTable":
         """From the table's rows of information_schema.columns and .statistics."""
-        found = sorted((TargetColumn.from_row(row) for row in columns), key=lambda c: c.ordinal)
-        return cls(db, table, flavor, tuple(found), unique_keys_of(statistics), engine)
+        listed = [TargetColumn.from_row(row) for row in columns]
+        keys = unique_keys_of(statistics)
+        hidden = period(table_type, listed)
+        if hidden:
+            listed += [TargetColumn.from_column(column) for column in hidden]
+            keys = tuple(map(with_period_end, keys))
+        found = tuple(sorted(listed, key=lambda c: c.ordinal))
+        return cls(db, table, flavor, found, keys, engine, table_type)
 
     def table_map(self, table_id: int) -> bytes:
         """The body of a TABLE_MAP event (without header and checksum).
@@ -137,6 +146,10 @@ def differences(schema: TableSchema, target: TargetTable) -> list[str]:
     value.
     """
     found = []
+    if schema.table_type != target.table_type:
+        found.append(
+            f"TABLE_TYPE {schema.table_type} on the source, {target.table_type} on the target"
+        )
     there = {column.name: column for column in target.columns}
     for column in schema.columns:
         other = there.pop(column.name, None)

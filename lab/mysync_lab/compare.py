@@ -172,7 +172,7 @@ def _checksum(server: Session, table: TableName, columns: ExactColumns) -> tuple
         server,
         "SELECT COUNT(*), SUM(CAST(CONV(SUBSTRING(h, 1, 15), 16, 10) AS UNSIGNED)),"
         " SUM(CAST(CONV(SUBSTRING(h, 16, 15), 16, 10) AS UNSIGNED))"
-        f" FROM (SELECT {columns.row_hash} AS h FROM {table.quoted}) AS hashed",
+        f" FROM (SELECT {columns.row_hash} AS h FROM {columns.all_of(table)}) AS hashed",
     )[0]
     low, high = int(first or 0) % 2**64, int(second or 0) % 2**64
     return int(count), f"{high:016x}{low:016x}"
@@ -198,7 +198,8 @@ def _exact_rows(
     server: Session, table: TableName, columns: ExactColumns, where: str
 ) -> list[tuple[str | None, ...]]:
     found = rows(
-        server, f"SELECT {', '.join(columns.texts)} FROM {table.quoted}{where} LIMIT {_LOOKED_AT}"
+        server,
+        f"SELECT {', '.join(columns.texts)} FROM {columns.all_of(table)}{where} LIMIT {_LOOKED_AT}",
     )
     return [tuple(None if value is None else str(value) for value in row) for row in found]
 
@@ -213,7 +214,7 @@ def _differing_buckets(
             server,
             "SELECT LEFT(h, 3) AS bucket, COUNT(*),"
             " SUM(CAST(CONV(SUBSTRING(h, 4, 15), 16, 10) AS UNSIGNED))"
-            f" FROM (SELECT {columns.row_hash} AS h FROM {table.quoted}) AS hashed"
+            f" FROM (SELECT {columns.row_hash} AS h FROM {columns.all_of(table)}) AS hashed"
             " GROUP BY bucket",
         )
         found.append({str(bucket): (int(count), int(total)) for bucket, count, total in grouped})

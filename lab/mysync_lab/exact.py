@@ -37,6 +37,7 @@ class ExactColumns:
     names: tuple[str, ...]
     texts: tuple[str, ...]
     json_columns: tuple[str, ...] = ()
+    versioned: bool = False
 
     @property
     def row_hash(self) -> str:
@@ -44,6 +45,10 @@ class ExactColumns:
         return (
             "SHA2(CONCAT_WS('|', " + ", ".join(f"IFNULL({t}, 'N')" for t in self.texts) + "), 256)"
         )
+
+    def all_of(self, table: TableName) -> str:
+        """What to select from: of a versioned table all versions of its rows."""
+        return table.quoted + (" FOR SYSTEM_TIME ALL" if self.versioned else "")
 
     def with_json_paths(self, paths: Sequence[tuple[str, str]]) -> "ExactColumns":
         """The same with the types at these (column, path) added to the columns' texts."""
@@ -63,7 +68,8 @@ class ExactColumns:
 
 
 def columns_of(server: Session, table: TableName) -> ExactColumns:
-    """All columns in ordinal order, invisible and generated ones too."""
+    """All columns in ordinal order, invisible and generated ones too, and those that say from when
+    to when a row of a versioned table held."""
     found = rows(
         server,
         "SELECT column_name, data_type FROM information_schema.columns"
@@ -71,10 +77,22 @@ def columns_of(server: Session, table: TableName) -> ExactColumns:
         [table.db, table.table],
     )
     described = [(str(name), str(data_type).lower()) for name, data_type in found]
+    ((table_type, named),) = rows(
+        server,
+        "SELECT table_type, (SELECT COUNT(*) FROM information_schema.columns c"
+        " WHERE c.table_schema = t.table_schema AND c.table_name = t.table_name"
+        " AND generation_expression = 'ROW END') FROM information_schema.tables t"
+        " WHERE table_schema = %s AND table_name = %s",
+        [table.db, table.table],
+    )
+    versioned = table_type == "SYSTEM VERSIONED"
+    if versioned and not named:
+        described += [("row_start", "timestamp"), ("row_end", "timestamp")]
     return ExactColumns(
         tuple(name for name, _ in described),
         tuple(_exact(quote(name), data_type) for name, data_type in described),
         tuple(name for name, data_type in described if data_type == "json"),
+        versioned,
     )
 
 

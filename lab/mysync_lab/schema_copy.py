@@ -25,8 +25,21 @@ _UNKNOWN_VARIABLE = 1193
 
 
 def create_statement(server: Session, table: TableName) -> str:
-    """The table's definition as the server prints it."""
+    """The table's or sequence's definition as the server prints it."""
+    if _is_sequence(server, table):
+        return str(rows(server, f"SHOW CREATE SEQUENCE {table.quoted}")[0][1])
     return str(rows(server, f"SHOW CREATE TABLE {table.quoted}")[0][1])
+
+
+def _is_sequence(server: Session, table: TableName) -> bool:
+    return bool(
+        rows(
+            server,
+            "SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = %s"
+            " AND table_type = 'SEQUENCE'",
+            [table.db, table.table],
+        )
+    )
 
 
 def copy_databases(
@@ -57,7 +70,8 @@ def copy_tables(
     """
     made = []
     with _settings(target, _PERMISSIVE):
-        for table in tables:
+        # Defaults may name sequences.
+        for table in sorted(tables, key=lambda table: not _is_sequence(source, table)):
             copied = TableName(into or table.db, table.table)
             execute(target, f"USE {quote(copied.db)}", create_statement(source, table))
             made.append(copied)

@@ -50,11 +50,11 @@ def is_mariadb(server: Session) -> bool:
 
 
 def base_tables(server: Session, db: str) -> list[TableName]:
-    """The base tables of a database (system-versioned ones too, no views), by name."""
+    """The tables of a database (system-versioned ones and sequences too, no views), by name."""
     found = rows(
         server,
         "SELECT table_name FROM information_schema.tables"
-        " WHERE table_schema = %s AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')",
+        " WHERE table_schema = %s AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE')",
         [db],
     )
     return sorted(TableName(db, str(name)) for (name,) in found)

@@ -7,7 +7,7 @@ that what is read afterwards is no older than the log's end before it.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import pymysql.err
 
@@ -19,7 +19,8 @@ from mysync_schemas import types
 from mysync_schemas.errors import UnsupportedColumn
 from mysync_schemas.generated import session_dependence
 from mysync_schemas.partition import identity_of
-from mysync_schemas.table import Column, ForeignKey, Key, KeyPart, TableId, TableSchema
+from mysync_schemas.table import Column, ForeignKey, Key, KeyPart, TableId, TableSchema, TableType
+from mysync_schemas.versioned import period, with_period_end
 
 __all__ = ["Catalog", "read_catalog"]
 
@@ -53,11 +54,11 @@ def _read(connection: Connection, flavor: Flavor, filters: Filters) -> Catalog:
     created = {}
     for row in listed:
         table = TableId(row["db"], row["name"])
-        reason = types.unsupported_table(row["table_type"])
-        if reason is not None:
-            catalog.refused.append(_refusal(table, reason))
-        else:
+        if row["table_type"] in get_args(TableType):
             created[table] = _create_sql(connection, table)
+        else:
+            reason = f"tables of type {row['table_type']} aren't known"
+            catalog.refused.append(_refusal(table, reason))
     details = _Details(connection, flavor, {table.db for table in created})
     for row in listed:
         table = TableId(row["db"], row["name"])
@@ -119,13 +120,18 @@ class _Details:
 
     def schema(self, table: TableId, row: Mapping[str, Any], create_sql: str) -> TableSchema:
         """Raises UnsupportedColumn."""
-        columns = types.complete(str(table), self._columns[table])
+        found = self._columns[table]
+        hidden = period(row["table_type"], found)
+        columns = types.complete(str(table), [*found, *hidden])
         keys = tuple(_key(name, parts) for name, parts in self._keys[table].items())
+        if hidden:
+            keys = tuple(map(with_period_end, keys))
         identity = identity_of(columns, keys)
         return TableSchema(
             id=0,
             db=table.db,
             table=table.table,
+            table_type=row["table_type"],
             create_sql=create_sql,
             columns=columns,
             keys=keys,

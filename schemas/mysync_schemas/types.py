@@ -24,6 +24,7 @@ from mysync_schemas.charset import COMMON, TABLED, UNICODE
 from mysync_schemas.errors import UnsupportedColumn
 from mysync_schemas.names import avro_names
 from mysync_schemas.table import Column
+from mysync_schemas.versioned import by_transaction
 
 __all__ = [
     "CHARSETS",
@@ -39,7 +40,6 @@ __all__ = [
     "normal_index",
     "normal_type",
     "unsupported",
-    "unsupported_table",
 ]
 
 AvroType = str | dict[str, Any] | list[Any]
@@ -236,10 +236,12 @@ def is_old_temporal(column_type: str) -> bool:
 
 def unsupported(column: Column) -> str | None:
     """Why mysync refuses this column, or None."""
-    extra = column.extra.upper()
     column_type = column.column_type.upper()
-    if "VERSIONING" in extra or "ROW START" in extra or "ROW END" in extra:
-        return "system-versioned columns aren't replicated yet"
+    if by_transaction(column):
+        return (
+            "the table is versioned by transaction numbers, which mean nothing on another server: "
+            "give ROW START and ROW END the type TIMESTAMP(6)"
+        )
     if column_type.endswith("/* 5.5 BINARY FORMAT */"):
         return (
             "it has the temporal format of MySQL 5.5, which isn't replicated: "
@@ -249,13 +251,4 @@ def unsupported(column: Column) -> str | None:
         return f"type {column.data_type} isn't known"
     if column.charset is not None and column.charset not in CHARSETS:
         return f"character set {column.charset} isn't known"
-    return None
-
-
-def unsupported_table(table_type: str) -> str | None:
-    """Why mysync refuses a table of this TABLE_TYPE (information_schema.tables), or None."""
-    if table_type == "SEQUENCE":
-        return "sequences aren't replicated yet"
-    if table_type == "SYSTEM VERSIONED":
-        return "system-versioned tables aren't replicated yet"
     return None

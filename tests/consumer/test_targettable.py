@@ -37,6 +37,10 @@ def changed(name: str, **known: object) -> list[dict[str, object]]:
         (target_of(changed("state", column_type="enum('old','new')")), "column state: type"),
         (target_of(changed("big", generated="STORED")), "column big: generated"),
         (target_of(changed("big", expression="`id` * 2")), "column big: generated as None on"),
+        (
+            dataclasses.replace(target_of(), table_type="SYSTEM VERSIONED"),
+            "TABLE_TYPE BASE TABLE on the source, SYSTEM VERSIONED on the target",
+        ),
         (target_of(keys=()), "primary key (id) is missing on the target"),
         (target_of(keys=(PRIMARY, UNIQUE)), "unique key (name(3)) is on the target only"),
     ],

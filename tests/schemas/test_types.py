@@ -22,7 +22,6 @@ from mysync_schemas.types import (
     labels_of,
     normal_index,
     unsupported,
-    unsupported_table,
 )
 
 MakeColumn = Callable[..., Column]
@@ -123,8 +122,10 @@ def test_a_field_tells_mysqls_type_and_name(column: MakeColumn) -> None:
     ("facts", "word"),
     [
         ({"column_type": "time /* 5.5 binary format */", "data_type": "time"}, "of MySQL 5.5"),
-        ({"extra": "WITHOUT SYSTEM VERSIONING"}, "system-versioned"),
-        ({"extra": "STORED GENERATED ROW START"}, "system-versioned"),
+        (
+            {"expression": "ROW START", "generated": "STORED", "data_type": "bigint"},
+            "transaction numbers",
+        ),
         ({"charset": "utf9"}, "utf9"),
         ({"data_type": "xmltype"}, "xmltype"),
     ],
@@ -137,12 +138,6 @@ def test_what_isnt_carried_is_refused_by_name(
         complete("db.t", [made])
     assert (caught.value.table, caught.value.column) == ("db.t", "c")
     assert unsupported(made) == caught.value.reason
-
-
-def test_sequences_and_versioned_tables_are_refused() -> None:
-    assert "sequences" in (unsupported_table("SEQUENCE") or "")
-    assert "versioned" in (unsupported_table("SYSTEM VERSIONED") or "")
-    assert unsupported_table("BASE TABLE") is None
 
 
 LABELS = [
