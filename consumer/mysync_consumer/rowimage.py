@@ -8,7 +8,8 @@ target's order:
 - an *after image* has every column, the generated ones too: MariaDB takes their values from the
   image (without them it corrupts indexes), MySQL computes them whatever the image says, but warns
   of a NOT NULL one that the image lacks;
-- a *before image* has the identity columns only; all columns where the table has no key.
+- a *before image* has the identity columns only; where the table has no key all columns, but
+  those that MySQL computes.
 
 A plan keeps what it scans in its writers: it belongs to one thread.
 
@@ -66,7 +67,11 @@ class ImagePlan:
         self.is_key = [column.name in schema.identity for column in ordered]
         self.keys = sum(self.is_key)
         self.sent = [writers[c.name] for c in target.columns]
-        named = set(schema.identity) or set(writers)
+        # What MySQL computes it may compute otherwise than the source did (a virtual column depends
+        # on the session, who knows); the columns that it is made of tell rows apart.
+        named = set(schema.identity) or {
+            c.name for c in target.columns if target.flavor == "mariadb" or not c.generated
+        }
         self.identified = [writers[c.name] for c in target.columns if c.name in named]
         self.after_columns = bitmap(len(writers), set(range(len(writers))))
         self.before_columns = bitmap(

@@ -74,6 +74,10 @@ def _read(connection: Connection, flavor: Flavor, filters: Filters) -> Catalog:
             reasons = [
                 f"{what} would have other values on the target: {why}" for what, why in found
             ]
+            reasons += [
+                f"unique key {name} is one of hashes, whose hidden column isn't replicated yet"
+                for name in details.hash_keys(table, row)
+            ]
             catalog.refused += [_refusal(table, reason) for reason in reasons]
             if not reasons:
                 catalog.tables.append(schema)
@@ -117,6 +121,13 @@ class _Details:
                 parts.setdefault(str(row["name"]), []).append(row)
             for name, foreign in mysql.foreign_keys(connection, db).items():
                 self._foreign[TableId(db, name)] += foreign
+
+    def hash_keys(self, table: TableId, row: Mapping[str, Any]) -> list[str]:
+        """Names of MariaDB's unique keys over long columns: InnoDB has no other hash indexes."""
+        if str(row["engine"]).lower() != "innodb":
+            return []
+        keys = self._keys[table]
+        return [name for name, parts in keys.items() if parts[0]["index_type"] == "HASH"]
 
     def schema(self, table: TableId, row: Mapping[str, Any], create_sql: str) -> TableSchema:
         """Raises UnsupportedColumn."""
@@ -229,7 +240,8 @@ ORDER BY TABLE_NAME, ORDINAL_POSITION
 
 _KEYS = """
 SELECT TABLE_NAME AS table_name, INDEX_NAME AS name, NON_UNIQUE AS non_unique,
-       COLUMN_NAME AS column_name, SUB_PART AS sub_part, {expression} AS expression
+       COLUMN_NAME AS column_name, SUB_PART AS sub_part, INDEX_TYPE AS index_type,
+       {expression} AS expression
 FROM information_schema.STATISTICS
 WHERE TABLE_SCHEMA = %s
 ORDER BY TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX

@@ -100,6 +100,16 @@ MYSQL = {
             "INSERT INTO functional VALUES (4, 1, '[1]')",
         ),
     ),
+    "virtual_of_the_zone": Kind(
+        "(t TIMESTAMP NULL, v INT AS (HOUR(t)) VIRTUAL, n INT)",
+        (
+            "SET time_zone = '+07:00'",
+            "INSERT INTO virtual_of_the_zone (t, n) VALUES (NOW(), 1), (NOW(), 2), (NULL, 3)",
+            "UPDATE virtual_of_the_zone SET n = 10 WHERE n = 1",
+            "DELETE FROM virtual_of_the_zone WHERE n = 2",
+            "SET time_zone = DEFAULT",
+        ),
+    ),
     "functional_only": Kind(
         "(a INT, b INT, UNIQUE u ((a * 3)))",
         (
