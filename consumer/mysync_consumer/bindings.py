@@ -38,8 +38,8 @@ class Binding:
         self.name = str(schema.table_id)
         self.target = definition.name
         self.check: ShapeCheck = definition.check
-        self.plan = ImagePlan(schema, definition.table, charsets)
         self.by_sql = by_sql or matched_wrongly(schema, definition.table)
+        self.plan = ImagePlan(schema, definition.table, charsets)
         self._sql: SqlPlan | None = SqlPlan(self.plan, definition.table) if self.by_sql else None
         self.cascades = joined is not None and joined.cascades
         self.joined = joined
