@@ -26,7 +26,6 @@ from mysync_consumer.rowerrors import BadValue
 from mysync_consumer.targetcolumn import GEOMETRIES, MARIADB_FIXED, TargetColumn
 from mysync_runtime.mysql import quote
 from mysync_schemas.columncompression import decompress
-from mysync_schemas.jsontext import decimal_text
 
 Literal = Callable[[bytes], bytes]
 
@@ -105,8 +104,7 @@ def _scalar(column: TargetColumn) -> Literal:
         case kind if kind in _INTEGERS:
             return _unsigned if column.unsigned else _signed
         case "decimal":
-            head = bytes((column.precision or 0, column.scale or 0))
-            return lambda raw: decimal_text(head + raw).encode()
+            return _decimal(column.precision or 0, column.scale or 0)
         case "year":
             return _year
         case "bit":
@@ -140,6 +138,35 @@ def _unsigned(raw: bytes) -> bytes:
 
 def _signed(raw: bytes) -> bytes:
     return b"%d" % int.from_bytes(raw, "little", signed=True)
+
+
+def _decimal(precision: int, scale: int) -> Literal:
+    """Groups of nine digits in four bytes each, the outer ones shorter; the sign is the first bit,
+    inverted, and a negative number is complemented (MySQL's decimal2bin)."""
+    whole = precision - scale
+    sizes = (whole % 9, *[9] * (whole // 9), *[9] * (scale // 9), scale % 9)
+    widths = [(digits, (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)[digits]) for digits in sizes if digits]
+    bits = 8 * sum(width for _, width in widths)
+    top, ones = 1 << bits - 1, (1 << bits) - 1
+    groups: list[tuple[int, int, int]] = []
+    for digits, width in widths:
+        bits -= 8 * width
+        groups.append((bits, (1 << 8 * width) - 1, int(10**digits)))
+
+    def literal(raw: bytes) -> bytes:
+        packed = int.from_bytes(raw, "big") ^ top
+        sign = ""
+        if packed & top:
+            sign, packed = "-", packed ^ ones
+        number = 0
+        for shift, mask, power in groups:
+            number = number * power + (packed >> shift & mask)
+        if scale == 0:
+            return f"{sign}{number}".encode()
+        text = f"{number:0{scale + 1}}"
+        return f"{sign}{text[:-scale]}.{text[-scale:]}".encode()
+
+    return literal
 
 
 def _year(raw: bytes) -> bytes:

@@ -84,7 +84,8 @@ class SqlPlan:
         )
         self._in = self._keyed and all(c.words.listed for c in self._before)
         table = quote_table(target.db, target.table).encode()
-        names = [self._after[i].quoted for i in self._written]
+        self._assigned = [(i, self._after[i].words.assign) for i in self._written]
+        self._names = names = [self._after[i].quoted for i in self._written]
         keys = [c.quoted for c in self._before]
         self._table = table
         self._insert = b"INSERT INTO %s (%s) VALUES " % (table, b", ".join(names))
@@ -174,25 +175,25 @@ class SqlPlan:
             yield self._insert + b", ".join(rows) + self._upsert, None
 
     def _update(self, old: Values, new: Values) -> bytes:
-        sets = b", ".join(
-            self._after[i].quoted + b" = " + self._word(self._after[i], new[i])
-            for i in self._written
-        )
+        sets = b", ".join(map(b"%s = %s".__mod__, zip(self._names, self._words(new), strict=True)))
         return b"UPDATE %s SET %s WHERE %s" % (self._table, sets, self._where(old))
 
     # -- parts of statements -----------------------------------------------------------------------
 
     def _row(self, new: Values) -> bytes:
-        words = [self._word(self._after[i], new[i]) for i in self._written]
-        return b"(" + b", ".join(words) + b")"
+        return b"(" + b", ".join(self._words(new)) + b")"
 
-    def _word(self, cell: Cell, value: bytes | None) -> bytes:
-        if value is None:
-            return b"NULL"
+    def _words(self, new: Values) -> list[bytes]:
+        """What each written column is set to."""
+        words = []
+        i = 0
         try:
-            return cell.words.assign(value)
+            for i, assign in self._assigned:
+                value = new[i]
+                words.append(b"NULL" if value is None else assign(value))
         except BadValue as error:
-            raise UnwritableValue(self.name, cell.name, str(error)) from None
+            raise UnwritableValue(self.name, self._after[i].name, str(error)) from None
+        return words
 
     def _key(self, old: Values) -> bytes:
         words = [self._match(cell, value) for cell, value in zip(self._before, old, strict=True)]
@@ -234,9 +235,11 @@ class SqlPlan:
 def values(cells: Sequence[Cell], image: bytes) -> Values:
     """The columns of a row image, which is whole."""
     pos = (len(cells) + 7) >> 3
+    nulls = int.from_bytes(image[:pos], "little")
     found: Values = []
-    for i, cell in enumerate(cells):
-        if image[i >> 3] >> (i & 7) & 1:
+    for cell in cells:
+        null, nulls = nulls & 1, nulls >> 1
+        if null:
             found.append(None)
             continue
         size = cell.width
