@@ -229,3 +229,31 @@ def test_whoever_may_not_see_a_tables_triggers_is_told_the_grant(weak: Stage) ->
     weak.sql(grant)
     consumer.start()
     weak.wait_applied()
+
+
+@pytest.mark.parametrize(
+    ("create", "row", "what"),
+    [
+        (
+            "CREATE TABLE items (id INT PRIMARY KEY, v INT) WITH SYSTEM VERSIONING",
+            {"id": 1, "v": 1},
+            "system versioned",
+        ),
+        ("CREATE SEQUENCE items", {}, "sequence"),
+    ],
+    ids=["versioned", "sequence"],
+)
+def test_what_only_row_events_can_write_is_refused(
+    make_stage: MakeStage, mariadb_b: SqlServer, create: str, row: dict[str, Any], what: str
+) -> None:
+    stage = make(make_stage, mariadb_b).begin(create)
+    held = stage.sql("SELECT * FROM items")
+    schema = stage.writer.tables[stage.items]
+    filled = {column.avro_name: 1 for column in schema.columns} | row
+    with stage.writer:
+        stage.writer.insert(stage.items, filled)
+    consumer = stage.consumer()
+    assert consumer.wait_exit(90) == DATA_ERROR
+    assert "UnwritableTable" in consumer.log_tail(1)
+    assert f"it is a {what} table on the target" in consumer.log_tail(1)
+    assert stage.sql("SELECT * FROM items") == held
