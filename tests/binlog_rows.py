@@ -20,6 +20,7 @@ from mysync_schemas.charset import TABLED, UNICODE, Charset, CharsetTable
 from mysync_schemas.charsetbuild import build
 from mysync_schemas.envelope import envelope_schema, key_schema
 from mysync_schemas.jsonb import to_text
+from mysync_schemas.longunique import hash_columns
 from mysync_schemas.partition import identity_of
 from mysync_schemas.table import Column, FoldRef, Key, KeyPart, Routing, TableSchema
 from mysync_schemas.types import Kind, complete, labels_of
@@ -109,11 +110,15 @@ class Source:
         )
         listed = [_column(*row) for row in rows]
         hidden = period(table_type, listed)
-        columns = complete(f"{db}.{table}", [*listed, *hidden])
+        listed += hidden
         keys = self._keys(table)
+        by_hash = self._hash_keys(table)
+        if by_hash:
+            listed += hash_columns(listed, (key for key in keys if key.name in by_hash))
         if hidden:
             keys = tuple(map(with_period_end, keys))
-        identity = identity_of(columns, keys)
+        columns = complete(f"{db}.{table}", listed)
+        identity = identity_of(columns, (key for key in keys if key.name not in by_hash))
         names = tuple(part.column or "" for part in identity.columns) if identity else ()
         by_name = {column.name: column for column in columns}
         schema = TableSchema(
@@ -152,6 +157,14 @@ class Source:
             found[name] = _charsets[known]
         return found
 
+    def _hash_keys(self, table: str) -> set[str]:
+        """Unique keys over long columns."""
+        found = self.sql(
+            "SELECT INDEX_NAME FROM information_schema.STATISTICS WHERE INDEX_TYPE = 'HASH' "
+            f"AND TABLE_SCHEMA = '{self.db}' AND TABLE_NAME = '{table}'"
+        )
+        return {name for (name,) in found}
+
     def _keys(self, table: str) -> tuple[Key, ...]:
         parts: dict[tuple[str, bool], list[KeyPart]] = {}
         expression = "NULL" if self.mariadb else "EXPRESSION"
@@ -159,7 +172,7 @@ class Source:
             f"SELECT INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, {expression} "
             "FROM information_schema.STATISTICS "
             f"WHERE TABLE_SCHEMA = '{self.db}' AND TABLE_NAME = '{table}' "
-            "ORDER BY INDEX_NAME = 'PRIMARY' DESC, INDEX_NAME, SEQ_IN_INDEX"
+            + ("" if self.mariadb else "ORDER BY INDEX_NAME, SEQ_IN_INDEX")
         ):
             part = KeyPart(column=column, prefix_length=sub_part, expression=made_of)
             parts.setdefault((name, not non_unique), []).append(part)

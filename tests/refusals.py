@@ -246,12 +246,6 @@ TABLE: tuple[Refusal, ...] = (
             ("an_index: index k would have other values on the target: FROM_UNIXTIME",),
         ),
         (
-            "a unique key over a long text",
-            "PreflightError",
-            SETUP,
-            ("_long: unique key t is one of hashes",),
-        ),
-        (
             "a table versioned by transactions",
             "PreflightError",
             SETUP,

@@ -31,6 +31,7 @@ from mysync_runtime.mysql import (
     quote_table,
     rows,
 )
+from mysync_schemas.longunique import is_hash
 from mysync_schemas.table import ForeignKey, TableId, TableType
 
 NO_SUCH_DATABASE, NO_SUCH_TABLE = 1049, 1146
@@ -79,7 +80,11 @@ def read(session: Session, name: TableId) -> Definition:
             for column in map(_lower, columns)
             if "INVISIBLE" not in column["extra"].upper()
         }
-        names = "".join(f", {quote(c.name)}" for c in table.columns if c.name not in shown)
+        names = "".join(
+            f", {quote(column.name)}"
+            for column in table.columns
+            if column.name not in shown and not is_hash(column.name, column.expression)
+        )
         select = f"SELECT *{names} FROM {where} LIMIT 0".encode()
         shape = read_shape(connection, select)
         labels_select = None

@@ -107,6 +107,7 @@ class TargetColumn:
             column.column_type,
             column.data_type,
             column.nullable,
+            column.unsigned,
             fsp=column.fsp,
             generated=column.generated,
             expression=column.expression,

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from mysync_consumer.rowerrors import UnwritableTable
 from mysync_consumer.targetcolumn import TargetColumn
+from mysync_schemas.longunique import hash_columns
 from mysync_schemas.table import Column, Key, KeyPart, TableSchema, TableType
 from mysync_schemas.types import is_old_temporal
 from mysync_schemas.versioned import period, with_period_end
@@ -57,10 +58,16 @@ class TargetTable:
     ) -> "TargetTable":
         """From the table's rows of information_schema.columns and .statistics."""
         listed = [TargetColumn.from_row(row) for row in columns]
+        statistics = list(statistics)
         keys = unique_keys_of(statistics)
         hidden = period(table_type, listed)
+        listed += [TargetColumn.from_column(column) for column in hidden]
+        # InnoDB has no other hash indexes than those of long columns.
+        by_hash = hash_keys_of(statistics) if engine.lower() == "innodb" else set()
+        if by_hash:
+            hashes = hash_columns(listed, (key for key in keys if key.name in by_hash))
+            listed += [TargetColumn.from_column(column) for column in hashes]
         if hidden:
-            listed += [TargetColumn.from_column(column) for column in hidden]
             keys = tuple(map(with_period_end, keys))
         found = tuple(sorted(listed, key=lambda c: c.ordinal))
         return cls(db, table, flavor, found, keys, engine, table_type)
@@ -132,6 +139,12 @@ def unique_keys_of(statistics: Iterable[Mapping[str, Any]]) -> tuple[Key, ...]:
         Key(name=name, unique=True, columns=tuple(part for _, part in sorted(found, key=first)))
         for name, found in parts.items()
     )
+
+
+def hash_keys_of(statistics: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Names of the hash indexes."""
+    rows = [{key.lower(): value for key, value in row.items()} for row in statistics]
+    return {str(row["index_name"]) for row in rows if row["index_type"] == "HASH"}
 
 
 def first(pair: tuple[int, KeyPart]) -> int:

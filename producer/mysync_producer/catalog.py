@@ -18,6 +18,7 @@ from mysync_runtime.mysql import Connection, Flavor
 from mysync_schemas import types
 from mysync_schemas.errors import UnsupportedColumn
 from mysync_schemas.generated import session_dependence
+from mysync_schemas.longunique import hash_columns
 from mysync_schemas.partition import identity_of
 from mysync_schemas.table import Column, ForeignKey, Key, KeyPart, TableId, TableSchema, TableType
 from mysync_schemas.versioned import period, with_period_end
@@ -74,10 +75,6 @@ def _read(connection: Connection, flavor: Flavor, filters: Filters) -> Catalog:
             reasons = [
                 f"{what} would have other values on the target: {why}" for what, why in found
             ]
-            reasons += [
-                f"unique key {name} is one of hashes, whose hidden column isn't replicated yet"
-                for name in details.hash_keys(table, row)
-            ]
             catalog.refused += [_refusal(table, reason) for reason in reasons]
             if not reasons:
                 catalog.tables.append(schema)
@@ -112,7 +109,8 @@ class _Details:
         self._keys: dict[TableId, dict[str, list[Mapping[str, Any]]]] = defaultdict(dict)
         self._foreign: dict[TableId, list[ForeignKey]] = defaultdict(list)
         columns = _COLUMNS.format(srs="NULL" if flavor.is_mariadb else "SRS_ID")
-        keys = _KEYS.format(expression="NULL" if flavor.is_mariadb else "EXPRESSION")
+        # MariaDB lists keys in their own order, which hidden columns follow.
+        keys = _KEYS.format(expression="NULL") if flavor.is_mariadb else _MYSQL_KEYS
         for db in sorted(databases):
             for row in mysql.rows(connection, columns, (db,)):
                 self._columns[TableId(db, row["table_name"])].append(_column(row))
@@ -122,22 +120,21 @@ class _Details:
             for name, foreign in mysql.foreign_keys(connection, db).items():
                 self._foreign[TableId(db, name)] += foreign
 
-    def hash_keys(self, table: TableId, row: Mapping[str, Any]) -> list[str]:
-        """Names of MariaDB's unique keys over long columns: InnoDB has no other hash indexes."""
-        if str(row["engine"]).lower() != "innodb":
-            return []
-        keys = self._keys[table]
-        return [name for name, parts in keys.items() if parts[0]["index_type"] == "HASH"]
-
     def schema(self, table: TableId, row: Mapping[str, Any], create_sql: str) -> TableSchema:
         """Raises UnsupportedColumn."""
         found = self._columns[table]
         hidden = period(row["table_type"], found)
-        columns = types.complete(str(table), [*found, *hidden])
+        found = [*found, *hidden]
         keys = tuple(_key(name, parts) for name, parts in self._keys[table].items())
+        # InnoDB has no other hash indexes than those of long columns.
+        by_hash = {n for n, parts in self._keys[table].items() if parts[0]["index_type"] == "HASH"}
+        if by_hash and row["engine"] == "InnoDB":
+            found += hash_columns(found, (key for key in keys if key.name in by_hash))
         if hidden:
             keys = tuple(map(with_period_end, keys))
-        identity = identity_of(columns, keys)
+        keys = tuple(sorted(keys, key=lambda key: (key.name != "PRIMARY", key.name)))
+        columns = types.complete(str(table), found)
+        identity = identity_of(columns, (key for key in keys if key.name not in by_hash))
         return TableSchema(
             id=0,
             db=table.db,
@@ -244,5 +241,7 @@ SELECT TABLE_NAME AS table_name, INDEX_NAME AS name, NON_UNIQUE AS non_unique,
        {expression} AS expression
 FROM information_schema.STATISTICS
 WHERE TABLE_SCHEMA = %s
-ORDER BY TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX
 """
+_MYSQL_KEYS = (
+    _KEYS.format(expression="EXPRESSION") + "ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
+)

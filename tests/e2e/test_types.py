@@ -148,6 +148,25 @@ MARIADB = {
             "DELETE FROM compressed_keyless WHERE id = 2 LIMIT 1",
         ),
     ),
+    "long_unique": Kind(
+        "(id INT PRIMARY KEY, t TEXT NOT NULL, n INT, b BLOB, UNIQUE zz (t), UNIQUE aa (b, n))",
+        (
+            "INSERT INTO long_unique VALUES (1, 'a', 1, 'a'), (2, 'b', 1, NULL), (3, 'c', 3, 'a')",
+            "UPDATE long_unique SET t = 'd', b = REPEAT('x', 9000) WHERE id = 2",
+            "UPDATE long_unique SET n = NULL WHERE id = 3",
+            "DELETE FROM long_unique WHERE id = 1",
+            "INSERT INTO long_unique VALUES (4, 'a', 1, 'a')",
+        ),
+    ),
+    "long_unique_only": Kind(
+        "(t TEXT NOT NULL, n INT, UNIQUE (t))",
+        (
+            "INSERT INTO long_unique_only VALUES ('a', 1), ('b', 1), ('c', 3)",
+            "UPDATE long_unique_only SET t = 'd' WHERE n = 3",
+            "UPDATE long_unique_only SET n = 5 WHERE t = 'a'",
+            "DELETE FROM long_unique_only WHERE t = 'b'",
+        ),
+    ),
 }
 # SQL can't write them.
 ROW_EVENTS_ONLY = {
@@ -189,6 +208,14 @@ ROW_EVENTS_ONLY = {
             "UPDATE versioned_keyless SET b = 7 WHERE a = 1 LIMIT 1",
             "DELETE FROM versioned_keyless WHERE a = 2",
             "DELETE HISTORY FROM versioned_keyless BEFORE SYSTEM_TIME '2000-01-01'",
+        ),
+    ),
+    "versioned_long_unique": Kind(
+        "(id INT PRIMARY KEY, b BLOB UNIQUE) WITH SYSTEM VERSIONING",
+        (
+            "INSERT INTO versioned_long_unique VALUES (1, 'a'), (2, 'b')",
+            "UPDATE versioned_long_unique SET b = 'c' WHERE id = 1",
+            "DELETE FROM versioned_long_unique WHERE id = 2",
         ),
     ),
     "versioned_by_parts": Kind(
