@@ -356,6 +356,8 @@ def set_up(connection: Connection, apply: ApplySettings) -> Identity:
         " foreign_key_checks = 0, unique_checks = 1, sql_safe_updates = 0, sql_auto_is_null = 0,"
         " sql_notes = 1"
     )
+    # Literals are in this character set, whatever the server's init_connect says.
+    connection.query("SET NAMES utf8mb4")
     connection.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
     with connection.cursor() as cursor:
         cursor.execute("SELECT @@binlog_format, @@max_allowed_packet, @@server_id")

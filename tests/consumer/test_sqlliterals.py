@@ -4,6 +4,7 @@ Both ways write the same records into twin tables of one server; the row events 
 the source elsewhere. What a JSON document is, its bytes in the binary log say.
 """
 
+import dataclasses
 import struct
 from collections.abc import Iterator
 from decimal import Decimal
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 import mysync_schemas
 from fix_images import imported
 from image_rig import Records, Target
+from mysync_consumer.errors import TooLarge
 from mysync_consumer.rowerrors import UnwritableValue
 from mysync_schemas import jsonb
 from pure import load_pure
@@ -169,6 +171,22 @@ def test_the_error_value_of_an_enum_is_refused(twins: Twins) -> None:
     with pytest.raises(UnwritableValue, match="column e: the error value of an ENUM"):
         twins.write("c", [{"id": 1, "e": 0}])
     assert twins.by_sql.sql("SELECT * FROM twin") == []
+
+
+def test_a_row_that_no_packet_holds_is_too_large_and_others_share_packets(twins: Twins) -> None:
+    twins.create("b LONGBLOB")
+    applier = twins.by_sql.applier
+    known = applier.identity
+    applier.identity = dataclasses.replace(known, max_allowed_packet=1 << 20)
+    try:
+        rows = [{"id": i, "b": bytes([i]) * 150_000} for i in range(9)]
+        twins.write("c", rows)
+        twins.write("u", rows)
+        twins.assert_equal()
+        with pytest.raises(TooLarge, match="max_allowed_packet is 1048576"):
+            twins.write("c", [{"id": 10, "b": bytes(520_000)}])
+    finally:
+        applier.identity = known
 
 
 # -- JSON ------------------------------------------------------------------------------------------
