@@ -3,6 +3,7 @@ they would be sent, and the places between transactions where another may begin.
 
 import os
 import uuid
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,8 +24,8 @@ from mysync_producer.rowcodec import Sequencer
 from mysync_producer.source import LogEnd, Source
 from mysync_producer.tables import PlanSettings, Tables
 from mysync_producer.transaction import Resume, SourceTransaction, TakenBack
+from mysync_producer.xa import XaRecord, XaTransactions, known
 from mysync_runtime.settings import SourceSettings
-from mysync_schemas.fold import asker
 from mysync_schemas.framing import unframe
 from mysync_schemas.gtid import GtidSet, MariadbGtidSet
 from mysync_schemas.position import BinlogPosition
@@ -47,6 +48,26 @@ class Place:
     prev: tuple[int, ...] = (0,) * PARTITIONS
     records: int = 0  # that came before
     resume: Resume | None = None
+    xa: tuple[XaRecord, ...] = ()
+
+
+class MemoryLog:
+    """What the topic of XA transactions holds; everything is committed at once."""
+
+    def __init__(self, records: tuple[XaRecord, ...]) -> None:
+        self.records = list(records)
+        self.commits = 0
+
+    def write(
+        self, key: bytes, value: bytes | None, delivered: Callable[[int], None] | None = None
+    ) -> None:
+        if delivered is not None:
+            delivered(len(self.records))
+        self.records.append((len(self.records), key, value))
+        self.commits += 1
+
+    def read(self, offset: int) -> list[XaRecord]:
+        return self.records[max(offset, 0) :]
 
 
 @dataclass
@@ -76,9 +97,7 @@ class CaptureRig:
             self.mariadb = source.flavor.is_mariadb
             catalog = read_catalog(source.connection, source.flavor, self.filters)
             assert not catalog.refused, catalog.refused
-            self.definitions = define(
-                catalog.tables, "rig", OwnIds(), asker(lambda sql: source.scalar(sql))
-            )
+            self.definitions = define(catalog.tables, "rig", OwnIds(), source.scalar)
         adopted(self.definitions)
         self.decoders = {s.value_schema_id: Decoder(s) for s in self.definitions.schemas.values()}
 
@@ -115,8 +134,12 @@ class CaptureRig:
         flavor = "mariadb" if self.mariadb else "mysql"
         settings = PlanSettings("rig", "0", flavor, PARTITIONS, 1_000_000, 7)
         tables = Tables(self.filters, settings)
-        tables.learn(self.definitions.schemas.values(), self.definitions.folds())
-        capture = Capture(tables, self.filters, sequencer, transaction, PARTITIONS)
+        known_of = self.definitions
+        tables.learn(known_of.schemas.values(), known_of.folds(), known_of.charsets())
+        topic = MemoryLog(start.xa)
+        # Small messages, so that rows of a few hundred bytes make several pieces.
+        xa = XaTransactions(topic, known(topic.records, "rig"), 2_000)
+        capture = Capture(tables, self.filters, sequencer, transaction, PARTITIONS, xa)
         found = Captured()
 
         def place(resume: Resume | None = None) -> Place:
@@ -127,6 +150,7 @@ class CaptureRig:
                 tuple(sequencer.prev),
                 len(found.records),
                 resume,
+                tuple(topic.records),
             )
 
         last = start.position
@@ -139,7 +163,7 @@ class CaptureRig:
                     for partition, records in enumerate(capture.batch):
                         found.records += [(partition, key, value) for key, value in records]
                         records.clear()
-                    if size:
+                    if size > 0 and transaction.open and transaction.rows:
                         resume = Resume(transaction.rows, transaction.txn_seq, transaction.gtid)
                         found.parts.append(place(resume))
                 if transaction.between and transaction.boundary != last:

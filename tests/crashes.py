@@ -43,6 +43,10 @@ OFTEN = {
     "producer.after_state_write": 15,
     "producer.after_kafka_commit": 15,
     "producer.heartbeat": 4,
+    "producer.xa_chunk": 20,
+    "producer.xa_prepared": 5,
+    "producer.xa_commit": 20,
+    "producer.xa_forgotten": 5,
     "consumer.before_begin": 60,
     "consumer.after_binlog": 60,
     "consumer.before_commit": 60,
@@ -62,6 +66,11 @@ def is_producers(point: str) -> bool:
     return point.startswith("producer.")
 
 
+def needs_xa(point: str) -> bool:
+    """Whether it is passed only where the source has XA transactions."""
+    return point.startswith("producer.xa_")
+
+
 def cut_the_dump(replica: Replica, service: Service) -> None:
     """Kills the producer's session on the source, as an administrator would."""
     with replica.source.connect() as connection, connection.cursor() as cursor:
@@ -79,9 +88,32 @@ def join_another(replica: Replica, service: Service) -> None:
     replica.pipeline.consumer().start()
 
 
+def xa_traffic(replica: Replica, service: Service) -> None:
+    """XA transactions of one message and of several, of each end."""
+    name = f"{replica.db} {next(_large)}"
+    many = "INSERT INTO large SELECT -l.id - 100, REPEAT(l.id, 9000) FROM large l ON DUPLICATE KEY"
+    for statement, end in (
+        ("REPLACE INTO large VALUES (-1, REPEAT('xa', 100))", "XA COMMIT '{}'"),
+        (f"{many} UPDATE data = REPEAT('more', 9000)", "XA COMMIT '{}'"),
+        (f"{many} UPDATE data = REPEAT('no', 9000)", "XA ROLLBACK '{}'"),
+    ):
+        prepared = (f"XA START '{name}'", statement, f"XA END '{name}'", f"XA PREPARE '{name}'")
+        replica.on_source(*prepared, end.format(name))
+    for statement in (
+        "DELETE FROM large WHERE id = -1",
+        f"{many} UPDATE data = REPEAT('one', 9000)",
+    ):
+        one = (f"XA START '{name}'", statement, f"XA END '{name}'", f"XA COMMIT '{name}' ONE PHASE")
+        replica.on_source(*one)
+
+
 # What has to happen for the process to come by, beside traffic.
 STIMULI: dict[str, Callable[[Replica, Service], None]] = {
     "producer.reconnect": cut_the_dump,
+    "producer.xa_chunk": xa_traffic,
+    "producer.xa_prepared": xa_traffic,
+    "producer.xa_commit": xa_traffic,
+    "producer.xa_forgotten": xa_traffic,
     "consumer.on_revoke": join_another,
     "consumer.stopping": ask_to_stop,
 }
@@ -99,7 +131,7 @@ def await_death(replica: Replica, victim: Service, point: str) -> None:
     while victim.running and time.monotonic() < began + SECONDS:
         number = next(_large)
         replica.on_source(f"REPLACE INTO large VALUES ({number % 5}, REPEAT('{number}', 40000))")
-        if stimulus is cut_the_dump and time.monotonic() > again + 2:
+        if stimulus in (cut_the_dump, xa_traffic) and time.monotonic() > again + 2:
             # Within a transaction that is sent in part, the producer starts over instead.
             again = time.monotonic()
             stimulus(replica, victim)

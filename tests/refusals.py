@@ -365,7 +365,12 @@ TABLE: tuple[Refusal, ...] = (
     ),
     *_rows(
         "stream",
-        ("an XA transaction", "UnsupportedEvent", DATA, ("an XA transaction", "binlog.")),
+        (
+            "the end of an XA transaction that nobody saw prepared",
+            "PreparedRowsUnknown",
+            DATA,
+            ("XA transaction X'", "its rows were never seen", "binlog.", "Copy the tables"),
+        ),
         (
             "a partial JSON update without the whole row before it",
             "MinimalImage",

@@ -20,7 +20,7 @@ def forget_pipeline(pipeline: str, *, bootstrap: str, target: Session) -> None:
     """
     forget_rows(pipeline, target)
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
-    topics = [f"{pipeline}.{kind}" for kind in ("rows", "control", "state")]
+    topics = [f"{pipeline}.{kind}" for kind in ("rows", "control", "state", "xa")]
     for future in admin.delete_topics(topics, operation_timeout=10).values():
         with suppress(KafkaException):
             future.result(15)

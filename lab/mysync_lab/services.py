@@ -261,7 +261,7 @@ class Pipeline:
 
     @property
     def topics(self) -> list[str]:
-        return [f"{self.name}.{kind}" for kind in ("rows", "control", "state")]
+        return [f"{self.name}.{kind}" for kind in ("rows", "control", "state", "xa")]
 
     def producer(self) -> Service:
         """A further producer, not started; all but one of those that run are standbys."""

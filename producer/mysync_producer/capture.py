@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NoReturn, ParamSpec, TypeVar
 
+from mysync_producer import points
 from mysync_producer.compressed import COMPRESSED, uncompressed
 from mysync_producer.events import (
     ARTIFICIAL,
@@ -44,11 +45,16 @@ from mysync_producer.rowcodec import (
 from mysync_producer.statements import Kind, Statement, classify
 from mysync_producer.tables import Table, Tables
 from mysync_producer.transaction import SourceTransaction
-from mysync_producer.unsupported import UNSUPPORTED
+from mysync_producer.xa import Prepared, XaTransactions
+from mysync_producer.xid import parse_xa, parse_xa_prepare
+from mysync_runtime.crash import crash_point
 from mysync_runtime.errors import CorruptEvent, DdlInStream, UnknownEvent, UnsupportedEvent
 from mysync_schemas.position import BinlogPosition
 
-__all__ = ["Capture"]
+__all__ = ["COMMIT_FIRST", "Capture"]
+
+COMMIT_FIRST = -1
+"""Yielded where what was sent has to be committed before anything more can be taken."""
 
 # Bytes of records after which an event's remaining rows wait for the publisher.
 _CHUNK = 1 << 20
@@ -85,7 +91,7 @@ _PASS = frozenset(
     }
 )
 
-_Handler = Callable[[Event], None]
+_Handler = Callable[[Event], Iterator[int] | None]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -100,8 +106,10 @@ class Capture:
         sequencer: Sequencer,
         transaction: SourceTransaction,
         partitions: int,
+        xa: XaTransactions,
     ) -> None:
         self.tables = tables
+        self.xa = xa
         self.filters = filters
         self.sequencer = sequencer
         self.transaction = transaction
@@ -116,6 +124,7 @@ class Capture:
             EventType.EXECUTE_LOAD_QUERY: self._on_query,
             EventType.MARIADB_QUERY_COMPRESSED: self._on_query,
             EventType.XID: self._on_xid,
+            EventType.XA_PREPARE: self._on_xa_prepare,
             EventType.TABLE_MAP: self._on_table_map,
             EventType.GTID: self._on_gtid,
             EventType.ANONYMOUS_GTID: self._on_gtid,
@@ -133,8 +142,8 @@ class Capture:
         return f"{self.transaction.file}:{self.transaction.at(0)}"
 
     def take(self, event: Event) -> Iterator[int]:
-        """Takes one event; yields the size of each chunk that it puts into `batch`, and 0 now and
-        then while an event that takes long puts nothing there."""
+        """Takes one event; yields the size of each chunk that it puts into `batch` or sends by
+        itself, 0 now and then while an event that takes long does neither, and COMMIT_FIRST."""
         self._row = 0
         if event.type == EventType.TRANSACTION_PAYLOAD:
             return self._payload(event)
@@ -160,8 +169,8 @@ class Capture:
             self.transaction.at(event.log_pos)
         handler = self._handlers.get(kind)
         if handler is not None:
-            handler(event)
-        elif kind not in _PASS:
+            return handler(event) or iter(())
+        if kind not in _PASS:
             self._refuse(event)
         return iter(())
 
@@ -170,17 +179,18 @@ class Capture:
     def _on_gtid(self, event: Event) -> None:
         if event.type == EventType.MARIADB_GTID:
             gtid = parse_mariadb_gtid(event.body, event.server_id)
-            if gtid.xa:
-                self._unsupported(EventType.XA_PREPARE)
         elif event.type == EventType.GTID_TAGGED:
             gtid = parse_tagged_gtid(event.body)
         else:
             gtid = parse_gtid(event.body, event.type == EventType.ANONYMOUS_GTID)
         self._begin(gtid, event)
         self._begun = event.type == EventType.MARIADB_GTID and not gtid.standalone
+        if gtid.xid is not None:
+            self.xa.begin(gtid.xid, None)
 
     def _begin(self, gtid: GtidEvent, event: Event) -> None:
         self.transaction.begin(gtid, len(event.body) + HEADER_SIZE)
+        self.xa.drop()
         self.source_us = gtid.commit_us or event.timestamp * 1_000_000
 
     def _on_xid(self, _event: Event) -> None:
@@ -188,9 +198,10 @@ class Capture:
 
     def _end(self) -> None:
         self.transaction.end()
+        self.xa.drop()
         self._open_tables.clear()
 
-    def _on_query(self, event: Event) -> None:
+    def _on_query(self, event: Event) -> Iterator[int] | None:
         if event.type in COMPRESSED:
             event = self._whole(uncompressed, event)
         load = event.type == EventType.EXECUTE_LOAD_QUERY
@@ -212,18 +223,68 @@ class Capture:
                 self._end()
             case Kind.ROLLBACK:
                 self.transaction.rollback()
+                self.xa.drop()
                 self._open_tables.clear()
             case Kind.SAVEPOINT:
                 self.transaction.savepoint(statement.name)
             case Kind.ROLLBACK_TO:
                 self.transaction.rollback_to(statement.name)
             case Kind.XA:
-                self._unsupported(EventType.XA_PREPARE)
+                return self._on_xa(query, event)
             case Kind.HARMLESS:
                 if not self._begun:
                     self._end()
             case Kind.CONCERNS | Kind.WRITES:
                 self._stop_at(statement, query)
+        return None
+
+    # -- XA transactions
+
+    def _on_xa(self, query: QueryEvent, event: Event) -> Iterator[int] | None:
+        verb, name = parse_xa(query.sql) or ("", "")
+        match verb:
+            case "START":
+                self._begun = True
+                self.xa.begin(name, query.time_zone)
+            case "END":
+                pass
+            case "COMMIT":
+                return self._commit(self.xa.find(name, self.where), event)
+            case "ROLLBACK":
+                self._end()
+                return iter((self.xa.forget(name),))
+            case _:
+                text = query.sql[:300].decode("utf-8", "replace")
+                raise UnknownEvent(f"a statement that isn't known: {text}", where=self.where)
+        return None
+
+    def _on_xa_prepare(self, event: Event) -> Iterator[int]:
+        """Between the change of the position and that of what is kept, nothing may be committed:
+        no `yield`."""
+        one_phase, name = parse_xa_prepare(event.body)
+        gtid = self.transaction.gtid
+        if one_phase:
+            closed, size = self.xa.close(name, self.where, gtid)
+            yield size
+            yield from self._commit(closed, event)
+            return
+        size = self.xa.prepare(name, self.where, gtid)
+        self._end()
+        yield size
+
+    def _commit(self, prepared: Prepared, event: Event) -> Iterator[int]:
+        """The rows of an XA transaction become those of the open one, and end it."""
+        if not self.xa.readable(prepared):
+            yield COMMIT_FIRST
+        self.transaction.time_zone = prepared.time_zone
+        self._open_tables.clear()
+        for kept in self.xa.events(prepared, self.where):
+            for size in self._take(kept._replace(timestamp=event.timestamp)):
+                yield size
+                crash_point(points.XA_COMMIT)
+            yield 0
+        self._end()
+        yield self.xa.forget(prepared.name, prepared)
 
     def _stop_at(self, statement: Statement, query: QueryEvent) -> NoReturn:
         sql = query.sql[:300].decode("utf-8", "replace")
@@ -267,11 +328,13 @@ class Capture:
 
     # -- rows
 
-    def _on_table_map(self, event: Event) -> None:
+    def _on_table_map(self, event: Event) -> Iterator[int] | None:
         body = event.body
-        self._open_tables[int.from_bytes(body[:6], "little")] = self.tables.table_of(
-            body, self.where
-        )
+        table = self.tables.table_of(body, self.where)
+        self._open_tables[int.from_bytes(body[:6], "little")] = table
+        if table is not None and self.xa.reading and table.transactional:
+            return iter((self.xa.add(event, table.plan.table),))
+        return None
 
     def _rows(self, event: Event) -> Iterator[int]:
         operation, version = _ROWS[event.type]
@@ -283,6 +346,11 @@ class Capture:
             return
         if not transaction.open:
             raise CorruptEvent("rows outside of a transaction", where=self.where)
+        if self.xa.reading and table.transactional:
+            if not transaction.left_out(True):
+                transaction.held()
+                yield self.xa.add(event, table.plan.table)
+            return
         if event.type in COMPRESSED:
             event = self._whole(uncompressed, event)
         plan = table.plan
@@ -301,7 +369,7 @@ class Capture:
             body = body[:at] + self._whole(full_rows, body, at, table.table_map)
         end = len(body)
         transaction.tables.add(plan.table)
-        if transaction.left_out():
+        if transaction.left_out(table.transactional):
             transaction.leave_out(self._count(table, operation, body, at, end))
             return
         while at < end:
@@ -309,7 +377,7 @@ class Capture:
             rows, size, at = self._encode(plan, operation, body, at, end, self._row)
             skipped = min(rows, transaction.skip)
             self._row += rows
-            transaction.took(rows)
+            transaction.took(rows, table.transactional)
             transaction.txn_seq = context.txn_seq
             table.count(operation, rows - skipped)
             if size:
@@ -380,12 +448,7 @@ class Capture:
         )
 
     def _refuse(self, event: Event) -> None:
-        kind = event.type
-        if kind in UNSUPPORTED:
-            self._unsupported(kind)
-        elif not event.flags & IGNORABLE:
-            raise UnknownEvent(f"an event of unknown kind, {event_name(kind)}", where=self.where)
-
-    def _unsupported(self, kind: int) -> NoReturn:
-        why, mend = UNSUPPORTED[kind]
-        raise UnsupportedEvent(f"{why}: {event_name(kind)}", where=self.where, mend=mend)
+        if not event.flags & IGNORABLE:
+            raise UnknownEvent(
+                f"an event of unknown kind, {event_name(event.type)}", where=self.where
+            )

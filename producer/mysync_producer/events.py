@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
+from mysync_producer.xid import parse_gtid_xid
 from mysync_runtime.errors import CorruptEvent
 
 __all__ = [
@@ -148,7 +149,7 @@ class GtidEvent(NamedTuple):
     gtid: str | None  # None: anonymous
     commit_us: int  # commit time on the server that we read, µs since 1970; 0 = not said
     standalone: bool = False  # MariaDB: one statement follows and no COMMIT
-    xa: bool = False  # MariaDB: XA prepared or completed
+    xid: str | None = None  # MariaDB: name of the XA transaction that it prepares
 
 
 def parse_gtid(body: bytes, anonymous: bool = False) -> GtidEvent:
@@ -172,9 +173,8 @@ def parse_mariadb_gtid(body: bytes, server_id: int) -> GtidEvent:
     if len(body) < 13:
         raise CorruptEvent(f"a MariaDB GTID event of {len(body)} bytes is too short")
     sequence, domain, flags = struct.unpack_from("<QIB", body)
-    return GtidEvent(
-        f"{domain}-{server_id}-{sequence}", 0, bool(flags & 0x01), bool(flags & (0x40 | 0x80))
-    )
+    name = f"{domain}-{server_id}-{sequence}"
+    return GtidEvent(name, 0, bool(flags & 0x01), parse_gtid_xid(body))
 
 
 def parse_tagged_gtid(body: bytes) -> GtidEvent:

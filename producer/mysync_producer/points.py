@@ -29,3 +29,11 @@ MID_TRANSACTION = declare(
 )
 HEARTBEAT = declare("producer.heartbeat", "a heartbeat is numbered and not sent")
 ADOPTION = declare("producer.adoption", "new knowledge of tables is sent, not committed")
+XA_CHUNK = declare(
+    "producer.xa_chunk", "a piece of an XA transaction that isn't prepared yet is sent"
+)
+XA_PREPARED = declare("producer.xa_prepared", "a prepared XA transaction is sent, not committed")
+XA_COMMIT = declare("producer.xa_commit", "some rows of a committed XA transaction are sent")
+XA_FORGOTTEN = declare(
+    "producer.xa_forgotten", "an XA transaction's end is taken and what was kept of it deleted"
+)

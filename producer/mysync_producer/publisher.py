@@ -39,7 +39,8 @@ _POLL_BYTES = 1 << 20
 class Publisher:
     """The transactional producer of a pipeline.
 
-    `offsets`: of the last committed record of each partition, -1 where not known.
+    `offsets`: of the last committed record of each partition, -1 where not known. `commits`: how
+    often was committed.
     """
 
     def __init__(
@@ -52,12 +53,14 @@ class Publisher:
         self._rows_topic = settings.rows_topic
         self._control_topic = settings.control_topic
         self._state_topic = settings.state_topic
+        self._xa_topic = settings.xa_topic
         self._state_key = settings.pipeline.encode()
         self._max_bytes = settings.publish.max_bytes
         self._max_seconds = settings.publish.max_seconds
         self._stop = stop
         self._tick = tick
         self.offsets = list(offsets)
+        self.commits = 0
         self._held: list[Record | None] = [None] * len(self.offsets)
         self._open = False
         self._began = 0.0
@@ -118,6 +121,20 @@ class Publisher:
         for value in values:
             self._produce(self._control_topic, value, None, 0)
 
+    def xa(
+        self, key: bytes, value: bytes | None, delivered: Callable[[int], None] | None = None
+    ) -> None:
+        """Sends a record to the topic of prepared XA transactions; `delivered` is told its offset,
+        at the commit at the latest."""
+
+        def told(error: KafkaError | None, message: Message) -> None:
+            offset = message.offset()
+            if delivered is not None and error is None and offset is not None:
+                delivered(offset)
+
+        self._begin()
+        self._produce(self._xa_topic, value, key, 0, None if delivered is None else told)
+
     def commit(self, state: State) -> None:
         """Commits what was sent, with `state` and its position as the offset.
 
@@ -144,6 +161,7 @@ class Publisher:
         self._patiently(self._producer.commit_transaction, "commit")
         self._open = False
         self._bytes = 0
+        self.commits += 1
         self._poll(0)
         crash_point(points.AFTER_KAFKA_COMMIT)
 
@@ -169,7 +187,7 @@ class Publisher:
     def _produce(
         self,
         topic: str,
-        value: bytes,
+        value: bytes | None,
         key: bytes | None,
         partition: int,
         callback: Callable[[KafkaError | None, Message], None] | None = None,

@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka.admin import AdminClient
 
 from mysync_producer import metrics, points, preflight
-from mysync_producer.capture import Capture
+from mysync_producer.capture import COMMIT_FIRST, Capture
 from mysync_producer.errors import LeadershipLost
 from mysync_producer.events import Event
 from mysync_producer.filters import Filters
@@ -174,10 +174,10 @@ class Producer:
         publisher = session.publisher
         due = time.monotonic() + _TURN_SECONDS
         for size in capture.take(event):
-            if size:
+            if size > 0:
                 publisher.send(capture.batch, size)
-                if publisher.full:
-                    session.commit(capture)
+            if publisher.full or size == COMMIT_FIRST:
+                session.commit(capture)
             now = time.monotonic()
             if now >= due:
                 due = now + _TURN_SECONDS

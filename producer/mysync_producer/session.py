@@ -22,6 +22,8 @@ from mysync_producer.state import Server
 from mysync_producer.stream import BinlogStream
 from mysync_producer.tables import PlanSettings, Tables
 from mysync_producer.transaction import Resume, SourceTransaction, TakenBack
+from mysync_producer.xa import XaTransactions
+from mysync_producer.xatopic import XaTopic
 from mysync_runtime.crash import crash_point
 from mysync_runtime.errors import ConnectionLost
 from mysync_runtime.lifecycle import Stop
@@ -89,6 +91,11 @@ class Session:
             self.definitions.folds(),
             self.definitions.charsets(),
         )
+        self._xa = XaTransactions(
+            XaTopic(settings, self.publisher, stop, alive),
+            started.prepared,
+            settings.topics.max_message_bytes,
+        )
         self._heartbeat_id = self.info.ids()["Heartbeat"]
         self._pulse = Pulse(time.monotonic())
         self._server: Server = self.state.server
@@ -124,10 +131,11 @@ class Session:
             resume,
             foreign=self._server != state.server,
         )
+        self._xa.drop()
         log.info("streaming", position=str(state.position), gtids=state.gtids)
         self.streaming = True
         return stream, Capture(
-            self._tables, self.filters, self._sequencer, transaction, self.info.partitions
+            self._tables, self.filters, self._sequencer, transaction, self.info.partitions, self._xa
         )
 
     def lost(self, capture: Capture, error: ConnectionLost) -> None:

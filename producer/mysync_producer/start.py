@@ -11,7 +11,7 @@ nothing.
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mysync_producer import points
 from mysync_producer.catalog import read_catalog
@@ -21,6 +21,8 @@ from mysync_producer.publisher import Publisher
 from mysync_producer.records import Committed, read_control, read_last, read_offset, read_state
 from mysync_producer.source import LogEnd, Source
 from mysync_producer.state import Learning, State
+from mysync_producer.xa import Prepared
+from mysync_producer.xatopic import read_prepared
 from mysync_runtime.crash import crash_point
 from mysync_runtime.errors import (
     ConfigError,
@@ -55,6 +57,7 @@ class Started:
     definitions: Definitions
     state: State
     publisher: Publisher
+    prepared: dict[str, Prepared] = field(default_factory=dict)
 
 
 def start(
@@ -88,12 +91,13 @@ def start(
         _verify_pipeline(settings, filters, topics, info, state)
         _verify_offset(settings, state, offset)
         publisher.offsets = _verify_partitions(settings, info, state, stop, tick)
+        prepared = read_prepared(settings, stop, tick)
     except BaseException:
         publisher.close()
         raise
     state = state.model_copy(update={"offsets": tuple(publisher.offsets)})
     log.info("recovered", position=str(state.position), seq=state.seq, rows_done=state.rows_done)
-    return Started(info, definitions, state, publisher)
+    return Started(info, definitions, state, publisher, prepared)
 
 
 # -- recovery ----------------------------------------------------------------------------------

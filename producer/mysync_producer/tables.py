@@ -23,6 +23,10 @@ __all__ = ["PlanSettings", "Table", "Tables"]
 
 # Whoever makes and drops tables all day that aren't replicated must not fill the memory with them.
 _LEFT_OUT_MOST = 10_000
+# Storage engines (SHOW ENGINES, both flavours) whose changes no ROLLBACK takes back.
+_NOT_TRANSACTIONAL = frozenset(
+    {"myisam", "aria", "memory", "csv", "archive", "mrg_myisam", "blackhole"}
+)
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,10 @@ class PlanSettings:
 class Table:
     """A replicated table's plan for one TABLE_MAP, with its counters."""
 
-    def __init__(self, plan: TablePlan, table_map: TableMap) -> None:
+    def __init__(self, plan: TablePlan, table_map: TableMap, transactional: bool) -> None:
         self.plan = plan
         self.table_map = table_map
+        self.transactional = transactional
         db, table = table_map.db, table_map.table
         self._counters = {ord(op): metrics.ROWS.labels(db, table, op).inc for op in ("c", "u", "d")}
 
@@ -129,7 +134,7 @@ class Tables:
             max_message_bytes=settings.max_message_bytes,
             part_schema_id=settings.part_schema_id,
         )
-        return Table(plan, table_map)
+        return Table(plan, table_map, schema.engine.lower() not in _NOT_TRANSACTIONAL)
 
 
 def _names(body: bytes) -> tuple[str, str]:

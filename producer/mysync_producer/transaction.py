@@ -32,13 +32,16 @@ class TakenBack:
     compressed transaction all end at one position."""
 
     def __init__(self) -> None:
-        self._ranges: list[tuple[str, tuple[int, int], tuple[int, int]]] = []
+        self._ranges: list[tuple[str, tuple[int, int], tuple[int, int], bool]] = []
 
-    def __iter__(self) -> Iterator[tuple[str, tuple[int, int], tuple[int, int]]]:
+    def __iter__(self) -> Iterator[tuple[str, tuple[int, int], tuple[int, int], bool]]:
         return iter(self._ranges)
 
-    def add(self, file: str, after: tuple[int, int], upto: tuple[int, int]) -> None:
-        self._ranges.append((file, after, upto))
+    def add(
+        self, file: str, after: tuple[int, int], upto: tuple[int, int], *, all_tables: bool
+    ) -> None:
+        """`all_tables`: rows of tables that can't roll back too."""
+        self._ranges.append((file, after, upto, all_tables))
 
     def forget(self, committed: BinlogPosition) -> None:
         """Drops what stands before a committed boundary: it is never read again."""
@@ -53,10 +56,13 @@ class TakenBack:
 
         self._ranges = [r for r in self._ranges if not passed(r[0], r[2][0])]
 
-    def holds(self, file: str, end: int, rows: int) -> bool:
+    def holds(self, file: str, end: int, rows: int, *, transactional: bool) -> bool:
         """Whether the event that ends there, after `rows` rows, was taken back."""
         place = (end, rows)
-        return any(f == file and after <= place < upto for f, after, upto in self._ranges)
+        return any(
+            f == file and after <= place < upto and (transactional or all_tables)
+            for f, after, upto, all_tables in self._ranges
+        )
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class Resume:
 class _Savepoint:
     pos: int
     rows: int
-    kept: int
+    takeable: int
 
 
 @dataclass
@@ -95,6 +101,7 @@ class SourceTransaction:
     skip: int = 0  # of them, how many a predecessor committed and weren't seen again yet
     tables: set[str] = field(default_factory=set)
     _kept: int = 0  # rows that weren't left out as taken back
+    _takeable: int = 0  # of them, those of tables that can roll back
     _committed: int = 0  # rows in Kafka transactions that are committed
     _savepoints: dict[str, _Savepoint] = field(default_factory=dict)
     _pos: int = 0  # end of the last event in the file, without the 32-bit limit
@@ -134,7 +141,8 @@ class SourceTransaction:
         self.open = True
         self.gtid, self.commit_us, self.standalone = event.gtid, event.commit_us, event.standalone
         self.time_zone = None
-        self.txn_seq = self.rows = self.skip = self._kept = self._committed = 0
+        self.txn_seq = self.rows = self.skip = 0
+        self._kept = self._takeable = self._committed = 0
         self.tables.clear()
         self._savepoints.clear()
         self._start = self._pos - size
@@ -164,19 +172,20 @@ class SourceTransaction:
         self.foreign = False
 
     def rollback(self) -> None:
-        """ROLLBACK as the last event: nothing of the transaction holds."""
+        """ROLLBACK as the last event: nothing of the transaction holds, but what it changed in
+        tables that can't roll back."""
         self._take_back(_Savepoint(self._start, 0, 0), "ROLLBACK")
         self.end()
 
     def broken_off(self, why: str) -> None:
         """The log goes on without this transaction's end: it never was."""
         if self.open:
-            self._take_back(_Savepoint(self._start, 0, 0), why, upto=1 << 62)
+            self._take_back(_Savepoint(self._start, 0, 0), why, all_tables=True)
             self.open = False
             self.txn_seq = self.rows = 0
 
     def savepoint(self, name: str) -> None:
-        self._savepoints[name.lower()] = _Savepoint(self._pos, self.rows, self._kept)
+        self._savepoints[name.lower()] = _Savepoint(self._pos, self.rows, self._takeable)
 
     def rollback_to(self, name: str) -> None:
         """ROLLBACK TO SAVEPOINT: MySQL logs it with the rows before it when the transaction also
@@ -188,19 +197,27 @@ class SourceTransaction:
 
     # -- rows
 
-    def left_out(self) -> bool:
-        """Whether the rows event just noted is one that the source took back later."""
-        return self.taken_back.holds(self.file, self._pos, self.rows)
+    def left_out(self, transactional: bool) -> bool:
+        """Whether the rows event just noted, of a table that can roll back or not, is one that the
+        source took back later."""
+        return self.taken_back.holds(self.file, self._pos, self.rows, transactional=transactional)
 
     def leave_out(self, rows: int) -> None:
         self.rows += rows
         self.skip = max(0, self.skip - rows)
 
-    def took(self, rows: int) -> None:
+    def took(self, rows: int, transactional: bool) -> None:
         """`rows` more of the event were taken, those included that had to be skipped."""
         self.rows += rows
         self._kept += rows
+        if transactional:
+            self._takeable += rows
         self.skip = max(0, self.skip - rows)
+
+    def held(self) -> None:
+        """An event's rows were kept for an XA transaction's end: they count when they are sent."""
+        self._kept += 1
+        self._takeable += 1
 
     def committed(self) -> None:
         """What was taken so far is committed to Kafka."""
@@ -225,8 +242,10 @@ class SourceTransaction:
 
     # -- inner
 
-    def _take_back(self, mark: _Savepoint, why: str, upto: int = 0) -> None:
-        if self._kept == mark.kept:
+    def _take_back(self, mark: _Savepoint, why: str, *, all_tables: bool = False) -> None:
+        """`all_tables`: to the end of the file, whatever the tables can."""
+        back = (self._kept if all_tables else self._takeable) - mark.takeable
+        if not back:
             return
         where = f"{self.file}:{self._pos}"
         if self._committed > mark.rows:
@@ -235,10 +254,11 @@ class SourceTransaction:
                 f"Kafka already; they are of {', '.join(sorted(self.tables)) or 'unknown tables'}",
                 where=where,
             )
-        self.taken_back.add(self.file, (mark.pos, mark.rows), (upto or self._pos, self.rows))
-        raise RowsTakenBack(
-            f"{why} takes back {self._kept - mark.kept} rows that were read already", where=where
+        upto = 1 << 62 if all_tables else self._pos
+        self.taken_back.add(
+            self.file, (mark.pos, mark.rows), (upto, self.rows), all_tables=all_tables
         )
+        raise RowsTakenBack(f"{why} takes back {back} rows that were read already", where=where)
 
     def _named(self, pos: int) -> BinlogPosition:
         if pos < _WRAP:

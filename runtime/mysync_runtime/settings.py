@@ -358,6 +358,11 @@ class Settings(BaseSettings):
         return f"{self.pipeline}.state"
 
     @property
+    def xa_topic(self) -> str:
+        """Rows of prepared XA transactions, until they are committed."""
+        return f"{self.pipeline}.xa"
+
+    @property
     def transactional_id(self) -> str:
         return self.pipeline
 

@@ -7,12 +7,8 @@ from itertools import count
 import pytest
 
 from binlog_kinds import KINDS, TABLES, Flavor, Kind
-from capture_rig import CaptureRig, Place
+from capture_rig import Captured, CaptureRig, Place
 from mysync_lab.sql import SqlServer
-from mysync_producer.transaction import TakenBack
-
-TIMES = 8
-_MOST = 12
 
 _numbers = count()
 
@@ -31,34 +27,51 @@ pytestmark = pytest.mark.xdist_group("own servers")
 def test_a_capture_from_any_place_is_the_rest_of_the_whole(
     kind: Kind, flavor: Flavor, servers: dict[Flavor, SqlServer]
 ) -> None:
-    server = servers[flavor]
+    from_places(kind, servers[flavor], times=3, most=4)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("kind", "flavor"), RUNS, ids=str)
+def test_a_capture_from_every_place_is_the_rest_of_the_whole(
+    kind: Kind, flavor: Flavor, servers: dict[Flavor, SqlServer]
+) -> None:
+    from_places(kind, servers[flavor], times=8, most=1000)
+
+
+def from_places(kind: Kind, server: SqlServer, times: int, most: int) -> None:
+    """Runs the kind's statements so many times; begins at no more places of each sort than `most`.
+    The seed is printed."""
     db = f"kinds_{next(_numbers)}"
-    with server.connect() as connection, connection.cursor() as cursor:
+    with server.connect(local_infile=True) as connection, connection.cursor() as cursor:
 
         def run(*statements: str) -> None:
             for statement in statements:
                 cursor.execute(statement)
 
-        run(f"CREATE DATABASE {db}", f"USE {db}", *TABLES)
-        rig = CaptureRig(server, db)
-        start = rig.here()
-        run(*kind.before)
-        for n in range(TIMES):
-            run(*kind.of(n))
-        run(*kind.after)
-        end = rig.end()
-        taken_back = TakenBack()
-        whole = rig.capture(start, end, taken_back)
-        assert kind.types <= whole.types, whole.types
-        rig.assert_shown(whole.records, cursor)
-        seed = random.randrange(1 << 30)
-        print(f"seed {seed}")
-        chance = random.Random(seed)
-        for place in some(chance, whole.boundaries) + some(chance, whole.parts):
-            rest = rig.capture(place, end)
-            assert rest.records == whole.records[place.records :], place
-        run(f"DROP DATABASE {db}")
+        run(f"CREATE DATABASE {db}", f"USE {db}", *TABLES, *kind.before)
+        try:
+            rig = CaptureRig(server, db)
+            start = rig.here()
+            for n in range(times):
+                run(*kind.of(n))
+            end = rig.end()
+            whole = rig.capture(start, end)
+            assert kind.types <= whole.types, whole.types
+            rig.assert_shown(whole.records, cursor)
+            seed = random.randrange(1 << 30)
+            print(f"seed {seed}")
+            chance = random.Random(seed)
+            for place in some(chance, whole, most):
+                rest = rig.capture(place, end)
+                assert rest.records == whole.records[place.records :], place
+        finally:
+            run(*kind.after, f"DROP DATABASE {db}")
 
 
-def some(chance: random.Random, places: list[Place]) -> list[Place]:
-    return chance.sample(places, min(len(places), _MOST))
+def some(chance: random.Random, whole: Captured, most: int) -> list[Place]:
+    """Places between transactions and within."""
+    return [
+        place
+        for places in (whole.boundaries, whole.parts)
+        for place in chance.sample(places, min(len(places), most))
+    ]

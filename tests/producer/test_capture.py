@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from capture_rig import MemoryLog
 from mysync_producer import capture as module
 from mysync_producer import tables as tables_module
 from mysync_producer.capture import Capture
@@ -14,6 +15,7 @@ from mysync_producer.rowcodec import Sequencer
 from mysync_producer.rowerrors import CorruptRow
 from mysync_producer.tables import PlanSettings, Tables
 from mysync_producer.transaction import SourceTransaction, TakenBack
+from mysync_producer.xa import XaTransactions
 from mysync_schemas.position import BinlogPosition
 
 ROWS = Event(EventType.WRITE_ROWS, 0, 1, 200, 0, bytes([5, 0, 0, 0, 0, 0, 1, 0, 2, 0]) + b"rows")
@@ -35,8 +37,9 @@ def test_a_bad_row_after_a_good_one_leaves_neither_a_record_nor_its_number(
     transaction.rotate("log.000001", 4)
     sequencer = Sequencer(7, [6, 7])
     tables: Any = SimpleNamespace()
-    capture = Capture(tables, Filters(["*.*"]), sequencer, transaction, 2)
-    table: Any = SimpleNamespace(plan=SimpleNamespace(table="app.t"))
+    xa = XaTransactions(MemoryLog(()), {}, 1_000)
+    capture = Capture(tables, Filters(["*.*"]), sequencer, transaction, 2, xa)
+    table: Any = SimpleNamespace(plan=SimpleNamespace(table="app.t"), transactional=True)
     capture._open_tables[5] = table
     transaction.begin(GtidEvent("a:1", 0), 10)
     with pytest.raises(CorruptRow):
@@ -60,8 +63,8 @@ def test_tables_that_are_not_replicated_do_not_fill_the_memory(
 
 def test_places_that_were_taken_back_are_forgotten_once_they_are_passed() -> None:
     taken_back = TakenBack()
-    taken_back.add("log.000001", (100, 0), (1 << 62, 5))
-    taken_back.add("log.000002", (200, 0), (300, 5))
-    taken_back.add("log.000002", (400, 0), (500, 5))
+    taken_back.add("log.000001", (100, 0), (1 << 62, 5), all_tables=True)
+    taken_back.add("log.000002", (200, 0), (300, 5), all_tables=False)
+    taken_back.add("log.000002", (400, 0), (500, 5), all_tables=False)
     taken_back.forget(BinlogPosition("log.000002", 300))
-    assert list(taken_back) == [("log.000002", (400, 0), (500, 5))]
+    assert list(taken_back) == [("log.000002", (400, 0), (500, 5), False)]

@@ -258,6 +258,7 @@ def test_topics_are_made_with_what_they_need(
         settings.rows_topic: 2,
         settings.control_topic: 1,
         settings.state_topic: 1,
+        settings.xa_topic: 1,
     }
 
     def config(name: str) -> dict[str, str | None]:

@@ -77,8 +77,8 @@ class TopicInfo:
     partitions: int
 
 
-def topic_specs(settings: Settings) -> tuple[TopicSpec, TopicSpec, TopicSpec]:
-    """The pipeline's topics: rows, control, state."""
+def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
+    """The pipeline's topics: rows, control, state, xa."""
     topics = settings.topics
     common = {
         "min.insync.replicas": str(topics.min_insync_replicas),
@@ -109,6 +109,7 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, TopicSpec, TopicSpec]:
         ),
         TopicSpec(settings.control_topic, 1, factor, common | kept | large),
         TopicSpec(settings.state_topic, 1, factor, common | compacted | large),
+        TopicSpec(settings.xa_topic, 1, factor, common | compacted),
     )
 
 
