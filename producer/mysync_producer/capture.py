@@ -119,6 +119,8 @@ class Capture:
         self._context = EventContext()
         self._begun = False  # the open transaction ends by XID or COMMIT, not by its statement
         self._row = 0  # number of the next row at the place of the last event
+        self._before = 0  # where the last event begins
+        self._place = 0  # of the rows that it holds, when it holds those of many events
         self._handlers: dict[int, _Handler] = {
             EventType.QUERY: self._on_query,
             EventType.EXECUTE_LOAD_QUERY: self._on_query,
@@ -145,12 +147,16 @@ class Capture:
         """Takes one event; yields the size of each chunk that it puts into `batch` or sends by
         itself, 0 now and then while an event that takes long does neither, and COMMIT_FIRST."""
         self._row = 0
+        self._place = 0
+        self._before = self.transaction.at(0)
         if event.type == EventType.TRANSACTION_PAYLOAD:
             return self._payload(event)
         return self._take(event)
 
     def _payload(self, event: Event) -> Iterator[int]:
-        """Its events share one place; the rows of all of them are counted on."""
+        """Its events share one place, its beginning: at its end nothing may be left to send. The
+        rows of all of them are counted on."""
+        self._place = self._before
         self.transaction.at(event.log_pos)
         where = self.where
         try:
@@ -274,6 +280,7 @@ class Capture:
 
     def _commit(self, prepared: Prepared, event: Event) -> Iterator[int]:
         """The rows of an XA transaction become those of the open one, and end it."""
+        self._place = self._before
         if not self.xa.readable(prepared):
             yield COMMIT_FIRST
         self.transaction.time_zone = prepared.time_zone
@@ -360,7 +367,7 @@ class Capture:
         context.server_id = event.server_id
         context.gtid = transaction.gtid
         context.file = transaction.file
-        context.pos = position
+        context.pos = self._place or position
         context.flags = header.flags
         context.time_zone = transaction.time_zone
         body = event.body
