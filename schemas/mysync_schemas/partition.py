@@ -132,7 +132,8 @@ def routing_of(tables: Iterable[TableSchema]) -> dict[TableId, Routing]:
     """The routing of all tables of a pipeline, which depends on one another by foreign keys.
 
     A table goes whole to one partition if it has no identity, or a unique key beside it, or if its
-    rows only mean something in their order (`TableSchema.row_by_row`), or if it belongs to tables
+    rows only mean something in their order (`TableSchema.row_by_row`), or if a key is one WITHOUT
+    OVERLAPS (MariaDB; told by the definition's text), or if it belongs to tables
     connected by foreign keys (all of these to the partition of the smallest name among them), or if
     an identity column can't be folded (it has no fold table).
     """
@@ -152,6 +153,9 @@ def routing_of(tables: Iterable[TableSchema]) -> dict[TableId, Routing]:
 def _by_key(schema: TableSchema) -> bool:
     key = schema.identity_key
     if key is None or schema.row_by_row:
+        return False
+    # Such a key (MariaDB) ties rows together whose values differ.
+    if "WITHOUT OVERLAPS" in schema.create_sql.upper():
         return False
     if any(other.unique and other.name != key.name for other in schema.keys):
         return False

@@ -148,6 +148,17 @@ MARIADB = {
             "DELETE FROM compressed_keyless WHERE id = 2 LIMIT 1",
         ),
     ),
+    "without_overlaps": Kind(
+        "(id INT, f DATE, t DATE, n INT, PERIOD FOR app (f, t),"
+        " PRIMARY KEY (id, app WITHOUT OVERLAPS))",
+        (
+            "INSERT INTO without_overlaps VALUES (1, '2020-01-01', '2021-01-01', 0)",
+            "DELETE FROM without_overlaps FOR PORTION OF app FROM '2020-03-01' TO '2020-04-01'",
+            "UPDATE without_overlaps FOR PORTION OF app FROM '2020-6-1' TO '2020-8-1' SET n = 9",
+            "UPDATE without_overlaps SET f = '2019-06-01' WHERE f = '2020-01-01'",
+            "INSERT INTO without_overlaps VALUES (1, '2021-01-01', '2022-01-01', 0)",
+        ),
+    ),
     "long_unique": Kind(
         "(id INT PRIMARY KEY, t TEXT NOT NULL, n INT, b BLOB, UNIQUE zz (t), UNIQUE aa (b, n))",
         (
