@@ -1,14 +1,20 @@
 """Whatever kind of log a server writes: all its rows come, and wherever between two transactions,
 or within one, a capture begins, it goes on exactly as one that never ended."""
 
+import base64
 import random
+import threading
+from contextlib import suppress
 from itertools import count
+from pathlib import Path
 
+import pymysql
 import pytest
 
-from binlog_kinds import KINDS, TABLES, Flavor, Kind
+from binlog_kinds import KINDS, TABLES, Flavor, Kind, ordinary
 from capture_rig import Captured, CaptureRig, Place
 from mysync_lab.sql import SqlServer
+from mysync_producer.events import EventType
 
 _numbers = count()
 
@@ -66,6 +72,92 @@ def from_places(kind: Kind, server: SqlServer, times: int, most: int) -> None:
                 assert rest.records == whole.records[place.records :], place
         finally:
             run(*kind.after, f"DROP DATABASE {db}")
+
+
+@pytest.mark.parametrize("flavor", ["mysql", "mariadb"])
+def test_rows_that_a_binlog_statement_made_are_rows_like_any_other(
+    flavor: Flavor, servers: dict[Flavor, SqlServer]
+) -> None:
+    """As a target writes them that is itself a source."""
+    server, db = servers[flavor], f"kinds_{next(_numbers)}"
+    with server.connect() as connection, connection.cursor() as cursor:
+        try:
+            for sql in (f"CREATE DATABASE {db}", f"USE {db}", *TABLES):
+                cursor.execute(sql)
+            rig = CaptureRig(server, db)
+            start = rig.here()
+            cursor.execute("INSERT INTO items VALUES (1, 'one', 1), (2, NULL, 2)")
+            cursor.execute("INSERT INTO docs VALUES (1, '[1, {}]', NULL)")
+            description, events = raw_events(server, start)
+            cursor.execute("DELETE FROM items")
+            cursor.execute("DELETE FROM docs")
+            cursor.execute(binlog(description))
+            if flavor == "mysql":  # it waits for a GTID event else
+                cursor.execute("SET SESSION gtid_next = 'AUTOMATIC'")
+            for sql in ("BEGIN", *map(binlog, events), "COMMIT"):
+                cursor.execute(sql)
+            whole = rig.capture(start, rig.end())
+            assert [e["op"] for e in rig.decoded(whole.records)] == [*"ccc", *"ddd", *"ccc"]
+            rig.assert_shown(whole.records, cursor)
+            for place in whole.boundaries:
+                rest = rig.capture(place, rig.end())
+                assert rest.records == whole.records[place.records :], place
+        finally:
+            cursor.execute(f"DROP DATABASE {db}")
+
+
+def binlog(data: bytes) -> str:
+    return f"BINLOG '{base64.b64encode(data).decode()}'"
+
+
+def raw_events(server: SqlServer, start: Place) -> tuple[bytes, list[bytes]]:
+    """The log's format description, and its TABLE_MAPs with their rows from a place on."""
+    data = (Path(server.data_dir) / start.position.file).read_bytes()
+    size = int.from_bytes(data[13:17], "little")
+    description, statements = data[4 : 4 + size], [b""]
+    at = start.position.pos
+    while at < len(data):
+        kind, size = data[at + 4], int.from_bytes(data[at + 9 : at + 13], "little")
+        if kind in (EventType.TABLE_MAP, EventType.WRITE_ROWS, EventType.WRITE_ROWS_V1):
+            statements[-1] += data[at : at + size]
+            if kind != EventType.TABLE_MAP:
+                statements.append(b"")
+        at += size
+    return description, statements[:-1]
+
+
+@pytest.mark.parametrize("flavor", ["mysql", "mariadb"])
+def test_a_log_that_a_kill_of_the_source_broke_off(
+    flavor: Flavor, servers: dict[Flavor, SqlServer]
+) -> None:
+    """Whatever it had committed by then comes, once, before what came after."""
+    server, db = servers[flavor], f"kinds_{next(_numbers)}"
+    with server.connect(database="mysql") as connection, connection.cursor() as cursor:
+        for sql in (f"CREATE DATABASE {db}", f"USE {db}", *TABLES):
+            cursor.execute(sql)
+        rig = CaptureRig(server, db)
+        start = rig.here()
+        killer = threading.Timer(random.random() / 5, server.kill)
+        with suppress(pymysql.err.Error):
+            for n in count():
+                if n == 6:
+                    killer.start()
+                mine = f"id BETWEEN {n * 10} AND {n * 10 + 4}"
+                copy = f"INSERT INTO others SELECT id + 5, n, LEFT(name, 9) FROM items WHERE {mine}"
+                for sql in (*ordinary(n), copy):
+                    cursor.execute(sql)
+    killer.join()
+    server.start()
+    with server.connect(database=db) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO others VALUES (-1, 1, 'after it')")
+        end = rig.end()
+        whole = rig.capture(start, end)
+        assert len(whole.records) > 50
+        rig.assert_shown(whole.records, cursor)
+        for place in (*whole.boundaries[-4:], *whole.parts[-8::2]):
+            rest = rig.capture(place, end)
+            assert rest.records == whole.records[place.records :], place
+        cursor.execute(f"DROP DATABASE {db}")
 
 
 def some(chance: random.Random, whole: Captured, most: int) -> list[Place]:
