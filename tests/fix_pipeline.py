@@ -118,7 +118,7 @@ class Replica:
         """Every table of the database equal by SELECT and by SHOW CREATE TABLE."""
         with self.source.connect() as source, self.target.connect() as target:
             found = compare(source, target, [self.db])
-        assert found.equal, str(found)
+        assert found.equal, found.differences
 
     def end(self, kafka: KafkaServer | None) -> None:
         """Ends the processes and removes what the pipeline left on the servers."""

@@ -138,6 +138,12 @@ class GroupWriter:
         self.max_event_bytes = max_event_bytes
         self.groups: list[Group] = []
         self.rows: Counter[str] = Counter()
+        self._parted = False
+
+    def part(self) -> None:
+        """What is added next is no part of the last event, where rows of one event aren't taken in
+        their order."""
+        self._parted = True
 
     def clear(self) -> None:
         self.groups.clear()
@@ -164,12 +170,14 @@ class GroupWriter:
             if (
                 last is None
                 or plan.singly
+                or (plan.keyless and self._parted)
                 or last.plan is not plan
                 or last.kind != kind
                 or len(last.images) + len(images) > self.max_event_bytes
             ):
                 last = Rows(plan, kind)
                 group.rows.append(last)
+            self._parted = False
             last.images += images
             group.images += len(images)
             self.rows[kind] += rows

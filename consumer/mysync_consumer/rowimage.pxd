@@ -8,6 +8,7 @@ from mysync_consumer.rowvalues cimport ValueWriter
 cdef class ImagePlan:
     cdef public object schema
     cdef public bint singly
+    cdef public bint keyless
     cdef public object target
     cdef public str name
     cdef public bytes table_map

@@ -51,6 +51,7 @@ class ImagePlan:
         self.target = target
         self.name = f"{schema.db}.{schema.table}"
         self.singly = schema.row_by_row
+        self.keyless = not schema.identity
         target_name = f"{target.db}.{target.table}"
         found = differences(schema, target)
         if found:
@@ -58,9 +59,9 @@ class ImagePlan:
         # Both raise UnwritableTable for types that row events can't carry.
         self.table_map = target.table_map(0)
         self.column_count = lenenc(len(target.columns))
-        keyless = not schema.identity
         writers = {
-            c.name: writer_for(target_name, c, charsets, keyless=keyless) for c in target.columns
+            c.name: writer_for(target_name, c, charsets, keyless=self.keyless)
+            for c in target.columns
         }
         ordered = sorted(schema.columns, key=lambda column: column.ordinal)
         self.sources = [writers[column.name] for column in ordered]

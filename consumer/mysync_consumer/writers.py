@@ -92,7 +92,8 @@ def string_writer(
         return values.BytesWriter(name, nullable, prefix, column.octets)
     if kind not in ("char", "varchar", *TEXTS):
         return None
-    chars = -1 if kind in TEXTS else column.char_length or 0
+    # MariaDB counts the bytes alone of a COMPRESSED column, which may hold more characters.
+    chars = -1 if kind in TEXTS or column.compressed else column.char_length or 0
     known = values.CHARSETS.get(column.charset or "")
     if known is not None:
         return values.TextWriter(name, nullable, known, prefix, column.octets, chars)

@@ -93,6 +93,11 @@ class Comparison:
     def __str__(self) -> str:
         return "\n".join(str(table) for table in self.tables)
 
+    @property
+    def differences(self) -> str:
+        """What differs; of hundreds of tables the rest says nothing."""
+        return "\n".join(str(table) for table in self.tables if not table.equal)
+
 
 def compare(
     source: Session, target: Session, databases: Sequence[str] | Mapping[str, str]

@@ -22,14 +22,12 @@ from mysync_producer.events import (
     GtidEvent,
     QueryEvent,
     event_name,
+    gtid_of,
     parse_execute_load,
-    parse_gtid,
     parse_incident,
-    parse_mariadb_gtid,
     parse_query,
     parse_rotate,
     parse_rows_header,
-    parse_tagged_gtid,
 )
 from mysync_producer.filters import Filters
 from mysync_producer.partialrows import full_rows
@@ -183,12 +181,7 @@ class Capture:
     # -- transactions
 
     def _on_gtid(self, event: Event) -> None:
-        if event.type == EventType.MARIADB_GTID:
-            gtid = parse_mariadb_gtid(event.body, event.server_id)
-        elif event.type == EventType.GTID_TAGGED:
-            gtid = parse_tagged_gtid(event.body)
-        else:
-            gtid = parse_gtid(event.body, event.type == EventType.ANONYMOUS_GTID)
+        gtid = gtid_of(event)
         self._begin(gtid, event)
         self._begun = event.type == EventType.MARIADB_GTID and not gtid.standalone
         if gtid.xid is not None:

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable
 
+from mysync_runtime.log import get_logger
 from mysync_schemas.charset import TABLED, CharsetTable
 from mysync_schemas.charsetbuild import Cell
 from mysync_schemas.charsetbuild import build as build_charset
 from mysync_schemas.control import CharsetRecord, FoldRecord
-from mysync_schemas.fold import NotFoldable, asker, asker_of_codes
+from mysync_schemas.fold import FoldTable, NotFoldable, asker, asker_of_codes
 from mysync_schemas.fold import build as build_fold
 from mysync_schemas.table import CharsetRef, FoldRef, TableSchema
 from mysync_schemas.types import Kind
 
 __all__ = ["Collations"]
+
+log = get_logger("collations")
 
 
 class Collations:
@@ -62,12 +65,18 @@ class Collations:
                 table = self._tables[charset]
             cell = self._cell
             made = build_fold(collation, asker(cell), table, asker_of_codes(cell))
-            self._folds[collation] = (
-                None
-                if isinstance(made, NotFoldable)
-                else FoldRecord(id=len(self._folds) + 1, collation=collation, data=made.to_bytes())
-            )
+            self._folds[collation] = self._record(collation, made)
         return self._folds[collation]
+
+    def _record(self, collation: str, made: FoldTable | NotFoldable) -> FoldRecord | None:
+        if isinstance(made, NotFoldable):
+            log.info(
+                "tables with such keys go whole to one partition",
+                collation=collation,
+                reason=made.reason,
+            )
+            return None
+        return FoldRecord(id=len(self._folds) + 1, collation=collation, data=made.to_bytes())
 
     def _charset(self, name: str) -> CharsetRecord:
         record = self._charsets.get(name)

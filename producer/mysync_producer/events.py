@@ -28,6 +28,7 @@ __all__ = [
     "QueryEvent",
     "RowsHeader",
     "event_name",
+    "gtid_of",
     "parse_execute_load",
     "parse_format_description",
     "parse_gtid",
@@ -143,6 +144,9 @@ def parse_rotate(body: bytes) -> tuple[str, int]:
     return body[8:].decode("utf-8", "replace"), int.from_bytes(body[:8], "little")
 
 
+_ANOTHER_TIME = 1 << 55
+
+
 class GtidEvent(NamedTuple):
     """The start of a transaction."""
 
@@ -150,22 +154,37 @@ class GtidEvent(NamedTuple):
     commit_us: int  # commit time on the server that we read, µs since 1970; 0 = not said
     standalone: bool = False  # MariaDB: one statement follows and no COMMIT
     xid: str | None = None  # MariaDB: name of the XA transaction that it prepares
+    original_us: int = 0  # commit time on the server that it comes from, on all replicas the same
 
 
 def parse_gtid(body: bytes, anonymous: bool = False) -> GtidEvent:
     """GTID (33) and ANONYMOUS_GTID (34)."""
     if len(body) < 25:
         raise CorruptEvent(f"a GTID event of {len(body)} bytes is too short")
-    commit = 0
-    # flags 1, uuid 16, number 8, then logical clock type 1 = 2, two numbers of 8, the time 7.
+    commit = original = 0
+    # flags 1, uuid 16, number 8, then logical clock type 1 = 2, two numbers of 8, the time 7, and
+    # with the time's last bit set another 7: that of the origin.
     if len(body) >= 49 and body[25] == 2:
-        commit = int.from_bytes(body[42:49], "little") & ~(1 << 55)
+        time = int.from_bytes(body[42:49], "little")
+        commit = original = time & ~_ANOTHER_TIME
+        if time & _ANOTHER_TIME and len(body) >= 56:
+            original = int.from_bytes(body[49:56], "little")
     if anonymous:
         return GtidEvent(None, commit)
     number = int.from_bytes(body[17:25], "little")
     if number < 1:
         raise CorruptEvent(f"a GTID event with number {number}")
-    return GtidEvent(f"{uuid.UUID(bytes=body[1:17])}:{number}", commit)
+    return GtidEvent(f"{uuid.UUID(bytes=body[1:17])}:{number}", commit, original_us=original)
+
+
+def gtid_of(event: Event) -> GtidEvent:
+    """Any event that begins a transaction."""
+    if event.type == EventType.MARIADB_GTID:
+        found = parse_mariadb_gtid(event.body, event.server_id)
+        return found._replace(original_us=event.timestamp * 1_000_000)
+    if event.type == EventType.GTID_TAGGED:
+        return parse_tagged_gtid(event.body)
+    return parse_gtid(event.body, event.type == EventType.ANONYMOUS_GTID)
 
 
 def parse_mariadb_gtid(body: bytes, server_id: int) -> GtidEvent:
@@ -178,7 +197,8 @@ def parse_mariadb_gtid(body: bytes, server_id: int) -> GtidEvent:
 
 
 def parse_tagged_gtid(body: bytes) -> GtidEvent:
-    """GTID_TAGGED (42): fields 1 uuid, 2 number, 3 tag, 6 commit time of MySQL's serialization."""
+    """GTID_TAGGED (42): fields 1 uuid, 2 number, 3 tag, 6 commit time, 7 that of the origin (if it
+    differs) of MySQL's serialization."""
     reader = _Serialized(body)
     version = reader.unsigned()
     if version != 1:
@@ -186,7 +206,7 @@ def parse_tagged_gtid(body: bytes) -> GtidEvent:
     size, _last_required = reader.unsigned(), reader.unsigned()
     if size > len(body):
         raise CorruptEvent("a tagged GTID event is cut short")
-    number = commit = 0
+    number = commit = original = 0
     source, tag = b"", ""
     while reader.at < size:
         field = reader.unsigned()
@@ -201,13 +221,16 @@ def parse_tagged_gtid(body: bytes) -> GtidEvent:
         elif field in (4, 5):
             reader.signed()
         elif field == 6:
-            commit = reader.unsigned()
+            commit = original = reader.unsigned()
+        elif field == 7:
+            original = reader.unsigned()
         else:
-            break  # original time, length, versions: nothing that is needed here
+            break  # length, versions: nothing that is needed here
     if len(source) != 16 or number < 1:
         raise CorruptEvent("a tagged GTID event without uuid or number")
     name = str(uuid.UUID(bytes=source))
-    return GtidEvent(f"{name}:{tag}:{number}" if tag else f"{name}:{number}", commit)
+    gtid = f"{name}:{tag}:{number}" if tag else f"{name}:{number}"
+    return GtidEvent(gtid, commit, original_us=original)
 
 
 class _Serialized:

@@ -11,6 +11,7 @@ from mysync_producer import metrics, points
 from mysync_producer.capture import Capture
 from mysync_producer.connection import Identity, open_dump
 from mysync_producer.definitions import adopted, control_records
+from mysync_producer.failover import verify_last
 from mysync_producer.filters import Filters
 from mysync_producer.heartbeat import Pulse
 from mysync_producer.lag import lag
@@ -119,6 +120,8 @@ class Session:
         crash_point(points.BEFORE_DUMP)
         identity = identity_of(self.settings, self.info.uuid)
         self.confirm()
+        if self._server != self.state.server:
+            verify_last(self.settings.source, begin, self.state.last, identity, self.stop)
         stream = open_dump(self.settings.source, begin, identity)
         state = self.state
         resume = None
@@ -174,6 +177,7 @@ class Session:
                 "file": transaction.boundary.file,
                 "pos": transaction.boundary.pos,
                 "gtids": None if gtids is None else str(gtids),
+                "last": transaction.last or self.state.last,
                 "rows_done": transaction.rows_done,
                 "open_gtid": transaction.gtid if in_part else None,
                 "txn_seq": transaction.txn_seq if in_part else 0,

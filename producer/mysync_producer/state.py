@@ -5,7 +5,7 @@ successor needs; nothing else of a process survives.
 """
 
 import json
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -13,7 +13,7 @@ from mysync_runtime.errors import StateLost
 from mysync_schemas.gtid import GtidSet, MariadbGtidSet
 from mysync_schemas.position import BinlogPosition
 
-__all__ = ["FORMAT", "Learning", "Server", "State"]
+__all__ = ["FORMAT", "LastTransaction", "Learning", "Server", "State"]
 
 FORMAT = 1
 
@@ -52,6 +52,14 @@ class Learning(_Record):
         return gtids.covers(MariadbGtidSet.parse(self.gtids))
 
 
+class LastTransaction(NamedTuple):
+    """The last transaction before the position, by what another server can be asked for."""
+
+    gtid: str
+    committed_us: int  # on the server that it comes from; 0 = not said
+    before: str = ""  # MariaDB: the GTID of its domain before it; "" = none
+
+
 class State(_Record):
     """Where the pipeline stands after a Kafka transaction.
 
@@ -65,6 +73,7 @@ class State(_Record):
     file: str
     pos: int
     gtids: str | None
+    last: LastTransaction | None = None
     rows_done: int = 0
     open_gtid: str | None = None
     txn_seq: int = 0  # of the open transaction; 0 = no record of it yet

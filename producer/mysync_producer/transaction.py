@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from mysync_producer.errors import RowsTakenBack
 from mysync_producer.events import GtidEvent
+from mysync_producer.state import LastTransaction
 from mysync_runtime.errors import SourceDiverged, TransactionTorn
 from mysync_schemas.gtid import GtidSet, MariadbGtidSet
 from mysync_schemas.position import BinlogPosition
@@ -100,6 +101,8 @@ class SourceTransaction:
     rows: int = 0  # of replicated tables, as they stand in the log
     skip: int = 0  # of them, how many a predecessor committed and weren't seen again yet
     tables: set[str] = field(default_factory=set)
+    last: LastTransaction | None = None  # that ended
+    _original_us: int = 0
     _kept: int = 0  # rows that weren't left out as taken back
     _takeable: int = 0  # of them, those of tables that can roll back
     _committed: int = 0  # rows in Kafka transactions that are committed
@@ -140,6 +143,7 @@ class SourceTransaction:
         self.broken_off("another transaction begins")
         self.open = True
         self.gtid, self.commit_us, self.standalone = event.gtid, event.commit_us, event.standalone
+        self._original_us = event.original_us
         self.time_zone = None
         self.txn_seq = self.rows = self.skip = 0
         self._kept = self._takeable = self._committed = 0
@@ -165,6 +169,10 @@ class SourceTransaction:
                 where=f"{self.file}:{self._pos}",
             )
         if self.gtids is not None and self.gtid is not None:
+            before = ""
+            if isinstance(self.gtids, MariadbGtidSet):
+                before = self.gtids.domain_of(self.gtid)
+            self.last = LastTransaction(self.gtid, self._original_us, before)
             self.gtids.add(self.gtid)
         self.open = False
         self.txn_seq = self.rows = 0

@@ -60,7 +60,7 @@ _CHARS_A_QUERY: Final = 1 << 15  # keeps queries and answers under 1 MB
 _SEPARATOR: Final = "2"  # between what is joined: begins and ends no contraction
 _SHORT_RUN: Final = 8  # fewer characters aren't worth a run
 _LEVELS_0900: Final = re.compile(r"utf8mb4_(?:[a-z_]+_)?0900_as_(?:ci|cs)(?:_ks)?")
-_1400: Final = re.compile(r"(utf8mb[34]_uca1400_(?:[a-z0-9_]+_)?)(?:ai|as)_(?:ci|cs)")
+_1400: Final = re.compile(r"((?:utf8mb[34]|ucs2|utf16|utf32)_uca1400_(?:\w+_)?)(?:ai|as)_(?:ci|cs)")
 # MySQL's latin1 is cp1252 with the five bytes undefined there as C1 controls.
 _LATIN1: Final = tuple(
     byte if byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else ord(bytes([byte]).decode("cp1252"))

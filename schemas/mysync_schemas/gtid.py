@@ -355,6 +355,20 @@ class MariadbGtidSet:
             for domain, (_, number) in other.domains.items()
         )
 
+    def domain_of(self, gtid: str) -> str:
+        """The GTID at which the domain of `gtid` stands; "" where it has none."""
+        domain = _mariadb_gtid(gtid)[0]
+        at = self.domains.get(domain)
+        return "" if at is None else f"{domain}-{at[0]}-{at[1]}"
+
+    def replaced(self, gtid: str, before: str) -> MariadbGtidSet:
+        """A copy in which the domain of `gtid` stands at `before`; "": isn't in it."""
+        result = self.copy()
+        del result.domains[_mariadb_gtid(gtid)[0]]
+        if before:
+            result.add(before)
+        return result
+
     def isempty(self) -> bool:
         """Whether it names no domain: the beginning."""
         return not self.domains

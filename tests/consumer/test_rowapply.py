@@ -3,12 +3,15 @@
 import dataclasses
 import random
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pymysql
 import pytest
 
 from image_rig import Records, Target
+from mysync_consumer.applier import binlog
+from mysync_consumer.coalesce import Step
 from mysync_schemas.table import TableSchema
 
 
@@ -392,3 +395,25 @@ def test_the_target_may_have_other_names(target: Target) -> None:
     plan, records = target.hot.rowimage.ImagePlan(schema, table), Records(schema)
     apply(target, plan, records.encode("c", None, {names["a.b"]: 1, names["spät"]: 2}))
     assert target.sql("SELECT * FROM `re``named`") == [(1, 2)]
+
+
+@pytest.mark.parametrize("index", ["", ", KEY (a)"])
+@pytest.mark.parametrize("size", [1, 3000, 20000])
+def test_a_keyless_row_that_changes_twice_is_changed_twice(
+    target: Target, index: str, size: int
+) -> None:
+    """MySQL's applier scans the table for all rows of an event at once: it would meet it once."""
+    _, plan, records = made(target, "twice", f"a INT, v TEXT, w LONGTEXT{index}")
+    rows = [{"a": i % 3, "v": f"{i}", "w": "w" * size} for i in range(9)]
+    apply(target, plan, *(records.encode("c", None, row) for row in rows))
+    reader = target.hot.rowread.TableReader(plan.schema)
+    steps = []
+    for row in rows:
+        for step in "xyz":
+            changed = row | {"v": step}
+            read = target.hot.rowread.read_row(reader, records.encode("u", row, changed))
+            steps.append(Step(SimpleNamespace(plan=plan), read.op, 0, read, read))
+            row = changed
+    for statement in binlog(steps, 1 << 20):
+        target.run(statement)
+    assert sorted(target.sql("SELECT v FROM twice")) == [("z",) for i in range(9)]

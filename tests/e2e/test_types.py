@@ -140,6 +140,11 @@ MARIADB = {
             "DELETE FROM compressed WHERE id = 4",
         ),
     ),
+    # The server counts the bytes of such a column, not its characters.
+    "compressed_short": Kind(
+        "(id INT PRIMARY KEY, v VARCHAR(1) CHARACTER SET utf8mb4 COMPRESSED)",
+        ("INSERT INTO compressed_short VALUES (1, 'ab'), (2, '€'), (3, 'abcd')",),
+    ),
     "compressed_keyless": Kind(
         "(id INT, v VARCHAR(300) CHARACTER SET utf8mb4 COMPRESSED)",
         (
