@@ -5,6 +5,7 @@ import pytest
 from fix_pipeline import MakeReplica
 from mysync_lab.kafka import KafkaServer
 from mysync_lab.services import Service
+from mysync_lab.sql import SqlServer
 
 pytestmark = pytest.mark.soak
 
@@ -39,6 +40,28 @@ def test_one_transaction_of_a_million_rows(make_replica: MakeReplica) -> None:
     replica.catch_up(PATIENCE)
     say("a transaction of 1,000,000 rows", producer=producer, consumer=consumer)
     replica.assert_equal()
+
+
+@pytest.mark.xdist_group("own servers")
+@pytest.mark.parametrize("how", ["compressed", "xa", "xa in one phase"])
+def test_one_transaction_of_a_million_rows_that_comes_as_a_whole(
+    how: str, own_mysql: SqlServer, make_replica: MakeReplica
+) -> None:
+    """Its rows are known only when all of it was read, or are in one event."""
+    replica = make_replica(own_mysql)
+    replica.create(TABLE)
+    producer, consumer = replica.start()
+    begin, *end = {
+        "compressed": ("BEGIN", "COMMIT"),
+        "xa": ("XA START 'm'", "XA END 'm'", "XA PREPARE 'm'", "XA COMMIT 'm'"),
+        "xa in one phase": ("XA START 'm'", "XA END 'm'", "XA COMMIT 'm' ONE PHASE"),
+    }[how]
+    insert = f"INSERT INTO t (n, pad) SELECT 1, REPEAT('p', 300) FROM {TEN_THOUSAND}"
+    compress = f"SET SESSION binlog_transaction_compression = {how == 'compressed'}"
+    replica.on_source(compress, begin, *[insert] * 100, *end)
+    replica.catch_up(PATIENCE)
+    replica.assert_equal()
+    say(f"1,000,000 rows, {how}", producer=producer, consumer=consumer)
 
 
 def test_a_backlog_of_two_gigabytes(make_replica: MakeReplica, kafka: KafkaServer) -> None:
