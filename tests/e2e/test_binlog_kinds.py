@@ -71,6 +71,9 @@ class Run:
             service.stop()
         self.replica.on(self.replica.target, "ALTER TABLE plain ENGINE=MyISAM")
         self.replica.assert_equal()
+
+    def close(self, kind: Kind | None = None) -> None:
+        self.sql(*(kind.after if kind else ()))
         self.connection.close()
 
 
@@ -87,6 +90,7 @@ def test_all_kinds_in_one_log_leave_the_target_equal(
         finally:
             run.sql(*kind.after)
     run.end()
+    run.close()
 
 
 @pytest.mark.soak
@@ -101,4 +105,4 @@ def test_twenty_boundaries_of_each_kind(
         run.over(kind, range(24), restarts=1)
         run.end()
     finally:
-        run.sql(*kind.after)
+        run.close(kind)
