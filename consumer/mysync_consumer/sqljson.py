@@ -63,9 +63,8 @@ def condition(name: bytes, raw: bytes) -> bytes:
 
 
 def _quoted(text: str) -> bytes:
-    return (
-        b"'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\0", "\\0").encode() + b"'"
-    )
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\0", "\\0")
+    return b"'" + escaped.encode() + b"'"
 
 
 def _value(data: bytes, kind: int, pos: int) -> str:

@@ -72,17 +72,11 @@ class SqlPlan:
         self._after = [cell(w.name, w.width, w.prefix) for w in plan.sent]
         self._before = [cell(w.name, w.width, w.prefix) for w in plan.identified]
         self._written = [i for i, c in enumerate(self._after) if not c.generated]
-        self._compared = [c for c in self._before if not c.generated]
         self._keyed = bool(plan.schema.identity)
         places = {c.name: i for i, c in enumerate(self._after)}
-        self._key_places = [places.get(c.name, -1) for c in self._before]
-        self._upserts = (
-            self._keyed
-            and len(target.unique_keys) == 1
-            and -1 not in self._key_places
-            and all(c.words.listed for c in self._before)
-        )
+        self._key_places = [places[c.name] for c in self._before]
         self._in = self._keyed and all(c.words.listed for c in self._before)
+        self._upserts = self._in and len(target.unique_keys) == 1
         table = quote_table(target.db, target.table).encode()
         self._assigned = [(i, self._after[i].words.assign) for i in self._written]
         self._names = names = [self._after[i].quoted for i in self._written]
@@ -96,6 +90,8 @@ class SqlPlan:
             head, copied = b" AS `mysync row` ON DUPLICATE KEY UPDATE ", b"`mysync row`.%s"
         # The servers copy ENUM and SET by their texts, of which one may be empty.
         numbered = {c.name for c in target.columns if c.data_type in ("enum", "set")}
+        # MySQL compares them by their texts in an IN of several rows of columns.
+        self._by_or = len(keys) > 1 and not numbered.isdisjoint(c.name for c in self._before)
         written = [self._after[i] for i in self._written]
         self._upsert = head + b", ".join(
             b"%s = " % c.quoted + copied % c.quoted + (b" | 0" if c.name in numbered else b"")
@@ -197,6 +193,9 @@ class SqlPlan:
 
     def _key(self, old: Values) -> bytes:
         words = [self._match(cell, value) for cell, value in zip(self._before, old, strict=True)]
+        if self._by_or:
+            pairs = zip(self._before, words, strict=True)
+            return b"(" + b" AND ".join(b"%s = %s" % (c.quoted, word) for c, word in pairs) + b")"
         return words[0] if len(words) == 1 else b"(" + b", ".join(words) + b")"
 
     def _match(self, cell: Cell, value: bytes | None) -> bytes:
@@ -206,6 +205,8 @@ class SqlPlan:
             raise UnwritableValue(self.name, cell.name, str(error)) from None
 
     def _listed(self, keys: Iterable[bytes]) -> bytes:
+        if self._by_or:
+            return b" OR ".join(keys)
         return b"%s IN (%s)" % (self._keys, b", ".join(keys))
 
     def _where(self, old: Values) -> bytes:

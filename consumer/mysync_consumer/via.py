@@ -39,12 +39,11 @@ def choose(connection: Connection, settings: Settings) -> Way:
     """As the settings say, or as the account's privileges allow."""
     if settings.apply.via != "auto":
         return Way(settings.apply.via, "apply.via says so")
-    what = flavor = mysql.flavor(connection)
-    account, wanted = mysql.account(connection), privilege(what)
-    held = may_apply(mysql.grants(connection), flavor)
+    what, account = mysql.flavor(connection), mysql.account(connection)
+    held = may_apply(mysql.grants(connection), what)
     if held:
         return Way("row_events", f"{account} has {held}")
-    return Way("sql", f"{account} doesn't have {wanted}")
+    return Way("sql", f"{account} doesn't have {privilege(what)}")
 
 
 def may_apply(grants: list[mysql.Grant], what: Flavor) -> str | None:

@@ -153,6 +153,41 @@ def test_any_value_arrives_and_is_found_again(twins: Twins, key: str) -> None:
     arrives()
 
 
+@pytest.mark.parametrize("column", [*COLUMNS, "c CHAR(9)", "g DATE", "p VARCHAR(20)"])
+def test_rows_are_found_by_a_key_of_any_type(twins: Twins, column: str) -> None:
+    """Alone, and as one of two columns; of a text the key has a prefix only."""
+    name = named(column)
+    texts = st.text("aAäß\\'b", min_size=1, max_size=9)
+    more = {"c": texts, "p": texts, "g": st.sampled_from([0, 19000, "0000-00-00", "2023-02-31"])}
+    kind = COLUMNS.get(column, more.get(name, texts))
+    part = f"{name}(3)" if name == "p" else name
+    collation = "COLLATE utf8mb4_bin" if name in "cps" else ""
+    cut = {"p": 3}.get(name)
+    for key in (part, f"{part}, id"):
+        for target in (twins.events, twins.by_sql):
+            target.sql(
+                "DROP TABLE IF EXISTS twin",
+                f"CREATE TABLE twin (id INT NOT NULL, {column} {collation} NOT NULL,"
+                f" w INT, PRIMARY KEY ({key}))",
+            )
+
+        @settings(SOME, max_examples=2)
+        @given(st.lists(kind, min_size=1, max_size=9, unique_by=repr))
+        def found(keys: list[Any]) -> None:
+            if twins.mariadb:
+                keys = [0.0 if value == 0.0 and name in "fd" else value for value in keys]
+            distinct = {v[:cut].rstrip(" ") if isinstance(v, str) else v: v for v in keys}
+            rows = [{"id": i, name: v, "w": 1} for i, v in enumerate(distinct.values())]
+            twins.empty()
+            twins.write("c", rows)
+            twins.write("u", [row | {"w": 2} for row in rows])
+            twins.assert_equal()
+            twins.write("d", rows)
+            assert twins.by_sql.sql("SELECT * FROM twin") == []
+
+        found()
+
+
 @pytest.mark.parametrize("column", ["f FLOAT", "d DOUBLE"])
 def test_the_sign_of_zero_is_kept_or_refused(twins: Twins, column: str) -> None:
     twins.create(column)
