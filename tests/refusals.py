@@ -253,6 +253,61 @@ TABLE: tuple[Refusal, ...] = (
         ),
     ),
     *_rows(
+        "crossing",
+        (
+            "MySQL's JSON on MariaDB",
+            "PreflightError",
+            SETUP,
+            (".documents: column doc (json): its binary documents", "filters.exclude: ['"),
+        ),
+        ("MySQL's VECTOR on MariaDB", "PreflightError", SETUP, (".vectors: column v (vector)",)),
+        (
+            "a collation that MariaDB lacks",
+            "PreflightError",
+            SETUP,
+            (".names: collation utf8mb4_0900_ai_ci, which MariaDB", "lacks"),
+        ),
+        (
+            "a unique key over an expression on MariaDB",
+            "PreflightError",
+            SETUP,
+            (".lowered: unique key k is over an expression",),
+        ),
+        (
+            "a generated column on another server",
+            "PreflightError",
+            SETUP,
+            (".computed: column c (int): the servers' functions",),
+        ),
+        ("MariaDB's UUID on MySQL", "PreflightError", SETUP, (".uuids: column u (uuid)",)),
+        ("MariaDB's INET6 on MySQL", "PreflightError", SETUP, (".nets: column n (inet6)",)),
+        (
+            "a COMPRESSED column on MySQL",
+            "PreflightError",
+            SETUP,
+            (".packed: column v (varchar): MySQL has no COMPRESSED columns",),
+        ),
+        (
+            "an old temporal column on MySQL",
+            "PreflightError",
+            SETUP,
+            (".old: column d (datetime): MySQL has no temporal columns of the old format",),
+        ),
+        ("a sequence on MySQL", "PreflightError", SETUP, (".numbers: sequences: MySQL has none",)),
+        (
+            "a system-versioned table on MySQL",
+            "PreflightError",
+            SETUP,
+            (".versions: system versioning: MySQL has none",),
+        ),
+        (
+            "a collation that MySQL lacks",
+            "PreflightError",
+            SETUP,
+            (".ordered: collation utf8mb4_uca1400_ai_ci, which MySQL", "lacks"),
+        ),
+    ),
+    *_rows(
         "target",
         (
             "the user may not apply row events",

@@ -59,12 +59,15 @@ class TopicWriter:
     ) -> None:
         """Creates topics; writes the PipelineInfo, the tables' schemas and a first line."""
         topics = self.create_topics()
+        with server.connect() as connection:
+            kind = mysql.flavor(connection).kind
         self._producer.init_transactions(30)
         first = control.PipelineInfo(
             **{
                 "format": control.FORMAT,
                 "pipeline": self.settings.pipeline,
                 "uuid": str(uuid.uuid4()),
+                "connector": kind,
                 "partitions": self.partitions,
                 "topic_ids": control.TopicIds(
                     rows=topics[self.settings.rows_topic].topic_id,

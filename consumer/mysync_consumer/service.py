@@ -12,7 +12,16 @@ from typing import Any, TypeVar
 import pymysql
 from prometheus_client import REGISTRY
 
-from mysync_consumer import checkpoint, instructions, metrics, owner, preflight, tables, via
+from mysync_consumer import (
+    checkpoint,
+    crossing,
+    instructions,
+    metrics,
+    owner,
+    preflight,
+    tables,
+    via,
+)
 from mysync_consumer.applier import PlannedApplier
 from mysync_consumer.bindings import Bindings
 from mysync_consumer.context import Context, Markers
@@ -94,6 +103,10 @@ class Service:
                     self._control_lost,
                     self._applied,
                 ),
+            )
+            self._on_target(
+                "compare the servers",
+                lambda sql: crossing.require(sql, info, control.tables().values()),
             )
             self._on_target("read the checkpoint", lambda sql: self._prepare(sql, info, poller))
             seen = self._on_target(

@@ -261,6 +261,7 @@ def _begin(
         format=control.FORMAT,
         pipeline=settings.pipeline,
         uuid=str(uuid.uuid4()),
+        connector=source.server().flavor,
         partitions=rows.partitions,
         topic_ids=TopicIds(
             rows=rows.topic_id,

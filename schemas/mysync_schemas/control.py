@@ -95,6 +95,7 @@ class PipelineInfo(_Record):
     format: int
     pipeline: str
     uuid: str
+    connector: Literal["mysql", "mariadb"]  # what the source is
     partitions: int
     topic_ids: TopicIds
     schema_id_mode: Literal["own", "registry"]

@@ -41,6 +41,7 @@ INFO = PipelineInfo(
     format=FORMAT,
     pipeline="shop",
     uuid="00000000-0000-0000-0000-000000000001",
+    connector="mysql",
     partitions=8,
     topic_ids=TopicIds(rows="r", control="c", state="s"),
     schema_id_mode="own",
