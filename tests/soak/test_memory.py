@@ -10,6 +10,8 @@ from mysync_lab.sql import SqlServer
 pytestmark = pytest.mark.soak
 
 LIMIT = 400 * 1000 * 1000
+LARGE = 100_000_000
+MULTIPLE = 12  # of a row: what either service may take while it passes
 BACKLOG = 2_000_000_000
 PATIENCE = 1_500
 
@@ -82,3 +84,22 @@ def test_a_backlog_of_two_gigabytes(make_replica: MakeReplica, kafka: KafkaServe
     replica.catch_up(PATIENCE)
     say("the backlog applied", producer=producer, consumer=consumer)
     replica.assert_equal()
+
+
+@pytest.mark.parametrize("via", ["row_events", "sql"])
+def test_a_row_of_100_megabytes_passes_in_parts(via: str, make_replica: MakeReplica) -> None:
+    replica = make_replica(apply={"via": via})
+    replica.create("CREATE TABLE large (id INT PRIMARY KEY, data LONGBLOB)")
+    producer, consumer = replica.start()
+    row = f"REPEAT(RANDOM_BYTES(1000), {LARGE // 1000})"
+    replica.on_source(
+        f"INSERT INTO large VALUES (1, {row}), (2, 'small')",
+        f"UPDATE large SET data = {row} WHERE id = 2",
+        "DELETE FROM large WHERE id = 1",
+    )
+    replica.catch_up(PATIENCE)
+    replica.assert_equal()
+    for name, service in (("producer", producer), ("consumer", consumer)):
+        peak = service.peak_rss()
+        print(f"\n100 MB by {via}: {name} {peak / 1e6:.0f} MB, {peak / LARGE:.1f} times the row")
+        assert 0 < peak < MULTIPLE * LARGE
