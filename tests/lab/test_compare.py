@@ -1,5 +1,6 @@
 """The oracle sees every difference that the servers can store, and none where there is none."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,9 @@ from mysync_lab.schema_copy import copy_databases, drop_databases
 from mysync_lab.sql import SqlServer
 from mysync_lab.tables import Session, execute
 
-HERE, THERE = "compare_here", "compare_there"
+# Each worker of pytest-xdist has its own.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw")
+HERE, THERE = f"compare_here_{_WORKER}", f"compare_there_{_WORKER}"
 LOOSE = "SET SESSION sql_mode = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO'"
 
 
@@ -155,8 +158,8 @@ def test_tables_missing_on_either_side_are_named(sides: tuple[Session, Session])
     execute(there, f"CREATE TABLE {THERE}.more (c INT)")
     comparison = compare(here, there, {HERE: THERE})
     assert not comparison.equal
-    assert "compare_here.extra: DIFFERENT, rows 1 / missing" in str(comparison)
-    assert "compare_here.more: DIFFERENT, rows missing / 0" in str(comparison)
+    assert f"{HERE}.extra: DIFFERENT, rows 1 / missing" in str(comparison)
+    assert f"{HERE}.more: DIFFERENT, rows missing / 0" in str(comparison)
 
 
 def test_the_schema_copy_makes_the_same_definitions(sides: tuple[Session, Session]) -> None:

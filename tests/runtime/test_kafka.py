@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from mysync_lab.kafka import KafkaServer
 from mysync_lab.lab import Lab
+from mysync_lab.layout import wait_until
 from mysync_runtime import kafka as rk
 from mysync_runtime.errors import (
     ConfigError,
@@ -371,7 +372,8 @@ def test_watermarks_are_those_of_now(settings: Settings, topics: dict[str, rk.To
     reader = rk.reader(settings)
     assert rk.watermarks(reader, settings.rows_topic, 0) == (0, 0)
     send(producer_of(settings), settings.rows_topic, b"1")
-    assert rk.watermarks(reader, settings.rows_topic, 0) == (0, 2)
+    # The mark of the commit is written after it was confirmed.
+    wait_until(lambda: rk.watermarks(reader, settings.rows_topic, 0) == (0, 2), "the mark", 10)
     reader.close()
 
 
