@@ -46,17 +46,16 @@ def collations(server: SqlServer) -> list[tuple[str, str]]:
     return [(str(name), str(charset)) for name, charset in found if charset not in (None, "binary")]
 
 
-def literal(text: str, charset: str) -> str:
-    return f"CONVERT(_utf8mb4 X'{text.encode().hex()}' USING {charset})"
+def literal(text: str, charset: str, collation: str) -> str:
+    return f"CONVERT(_utf8mb4 X'{text.encode().hex()}' USING {charset}) COLLATE {collation}"
 
 
 def equal_pairs(replica: Replica, collation: str, charset: str) -> Iterator[tuple[str, str]]:
     """Pairs of literals that the source holds equal though their bytes differ."""
-    written = [(literal(one, charset), literal(two, charset)) for one, two in pairs()]
-    terms = ",".join(
-        f"({one} COLLATE {collation} = {two} COLLATE {collation} AND HEX({one}) <> HEX({two}))"
-        for one, two in written
-    )
+    written = [
+        (literal(one, charset, collation), literal(two, charset, collation)) for one, two in pairs()
+    ]
+    terms = ",".join(f"({one} = {two} AND HEX({one}) <> HEX({two}))" for one, two in written)
     with replica.source.connect() as connection:
         (found,) = rows(connection, f"SELECT {terms}")
     return (pair for pair, same in zip(written, found, strict=True) if same)
