@@ -11,7 +11,7 @@ pytestmark = pytest.mark.soak
 
 LIMIT = 400 * 1000 * 1000
 LARGE = 100_000_000
-MULTIPLE = 12  # of a row: what either service may take while it passes
+MULTIPLE = 20  # of a row: what either service may take while it passes
 BACKLOG = 2_000_000_000
 PATIENCE = 1_500
 
