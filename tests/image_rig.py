@@ -187,7 +187,8 @@ class Target:
     def plan(
         self, schema: TableSchema, table: str, charsets: Mapping[str, Charset] = UNICODE
     ) -> Any:
-        return self.hot.rowimage.ImagePlan(schema, self.table(table), charsets)
+        by_sql = not self.row_events
+        return self.hot.rowimage.ImagePlan(schema, self.table(table), charsets, by_sql=by_sql)
 
     def add(
         self, writer: Any, plan: Any, records: Sequence[bytes], flags: int | None = None

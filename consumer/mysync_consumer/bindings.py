@@ -39,7 +39,7 @@ class Binding:
         self.target = definition.name
         self.check: ShapeCheck = definition.check
         self.by_sql = by_sql or matched_wrongly(schema, definition.table)
-        self.plan = ImagePlan(schema, definition.table, charsets)
+        self.plan = ImagePlan(schema, definition.table, charsets, by_sql=self.by_sql)
         self._sql: SqlPlan | None = SqlPlan(self.plan, definition.table) if self.by_sql else None
         self.cascades = joined is not None and joined.cascades
         self.joined = joined

@@ -46,6 +46,8 @@ class ImagePlan:
         schema: TableSchema,
         target: TargetTable,
         charsets: Mapping[str, Charset] = UNICODE,
+        *,
+        by_sql: bool = False,
     ) -> None:
         self.schema = schema
         self.target = target
@@ -70,9 +72,9 @@ class ImagePlan:
         self.sent = [writers[c.name] for c in target.columns]
         # What MySQL computes it may compute otherwise than the source did (a virtual column depends
         # on the session, who knows); the columns that it is made of tell rows apart.
-        named = set(schema.identity) or {
-            c.name for c in target.columns if target.flavor == "mariadb" or not c.generated
-        }
+        named = {c.name for c in target.columns if target.flavor == "mariadb" or not c.generated}
+        if schema.identity and (by_sql or not self.key_unknown()):
+            named = set(schema.identity)
         self.identified = [writers[c.name] for c in target.columns if c.name in named]
         self.after_columns = bitmap(len(writers), set(range(len(writers))))
         self.before_columns = bitmap(
@@ -80,6 +82,14 @@ class ImagePlan:
         )
         self.buffer = ImageBuffer()
         self.busy = False
+
+    def key_unknown(self) -> bool:
+        """Whether the target's applier may look for rows by another key than the identity: of
+        several unique ones MariaDB takes the first in an order of its own, whatever the before
+        image holds of it."""
+        return self.target.flavor == "mariadb" and not any(
+            key.name == "PRIMARY" for key in self.target.unique_keys
+        )
 
     def after(self, value: bytes, start: int, end: int, out: bytearray) -> None:
         """Appends the after image of the Avro image in `value` from `start` to `end`.

@@ -130,6 +130,30 @@ def test_a_not_null_unique_key_identifies_rows_where_there_is_no_primary_one(
     ]
 
 
+@pytest.mark.parametrize(("long", "short"), [("z", "y"), ("y", "z")])
+def test_of_several_keys_without_nulls_any_may_be_the_one_that_finds_the_row(
+    target: Target, long: str, short: str
+) -> None:
+    _, plan, records = made(
+        target,
+        "keyed",
+        "a INT NOT NULL, b INT NOT NULL, c INT NOT NULL,"
+        f" UNIQUE KEY {long} (a, b, c), UNIQUE KEY {short} (c, b)",
+    )
+    rows = [{"a": i + 10, "b": i, "c": i + 20} for i in range(4)]
+    apply(target, plan, *(records.encode("c", None, row) for row in rows))
+    apply(
+        target,
+        plan,
+        records.encode("u", rows[1], rows[1] | {"a": 99}),
+        records.encode("d", rows[2], None),
+        records.encode("u", rows[3], rows[3] | {"c": 5}),
+    )
+    assert target.sql("SELECT a, b, c FROM keyed ORDER BY b") == [
+        *((10, 0, 20), (99, 1, 21), (13, 3, 5)),
+    ]
+
+
 def test_rows_without_a_key_are_found_by_all_their_values_one_per_image(target: Target) -> None:
     schema, plan, records = made(target, "keyless", "a INT, b VARCHAR(10), c DOUBLE, KEY (a)")
     assert schema.identity == ()
