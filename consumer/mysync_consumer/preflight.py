@@ -47,8 +47,12 @@ def require(connection: Connection, settings: Settings) -> Way:
             " that it had confirmed; they are applied again, but its readers see them vanish",
             mend="SET GLOBAL innodb_flush_log_at_trx_commit = 1",
         )
-    way = via.choose(connection, settings)
-    failures = list(_find(connection, found, settings, way))
+    what = flavor(connection)
+    account, grants = mysql.account(connection), mysql.grants(connection)
+    way = via.choose(settings, what, account, grants)
+    failures = [*_find(found, settings, what, way), *_grants(account, grants, what, way)]
+    if way.via == "sql":
+        failures += _tables(connection, settings, account, grants)
     if failures:
         raise PreflightError(
             "the target isn't set up for exact replication",
@@ -59,20 +63,16 @@ def require(connection: Connection, settings: Settings) -> Way:
 
 
 def _find(
-    connection: Connection, found: Mapping[str, str], settings: Settings, way: Way
+    found: Mapping[str, str], settings: Settings, what: Flavor, way: Way
 ) -> Iterator[Failure]:
     """What is wrong with the target server."""
-    what = flavor(connection)
     oldest = (OLDEST_BY_SQL if way.via == "sql" else OLDEST)[what.kind]
     if what.version < oldest:
         yield Failure(
             f"the target is {what}, too old for {way.words}",
             f"use {'.'.join(map(str, oldest))} or newer",
         )
-    yield from _grants(connection, what, way)
-    if way.via == "sql":
-        yield from _tables(connection, settings)
-    else:
+    if way.via == "row_events":
         yield from _modes(found, what)
     packet = int(found.get("max_allowed_packet", "0"))
     needed = max(SMALLEST_PACKET, 3 * settings.topics.max_message_bytes)
@@ -118,8 +118,7 @@ OWN_TABLES = {"CREATE", "SELECT", "INSERT", "UPDATE", "DELETE"}
 """What is needed on mysync.*, where not everything is granted."""
 
 
-def _grants(connection: Connection, what: Flavor, way: Way) -> Iterator[Failure]:
-    account, grants = mysql.account(connection), mysql.grants(connection)
+def _grants(account: str, grants: list[mysql.Grant], what: Flavor, way: Way) -> Iterator[Failure]:
     everywhere = " ".join(privileges for privileges, where in grants if where == "*.*")
     if "ALL PRIVILEGES" in everywhere:
         return
@@ -136,10 +135,11 @@ def _grants(connection: Connection, what: Flavor, way: Way) -> Iterator[Failure]
         )
 
 
-def _tables(connection: Connection, settings: Settings) -> Iterator[Failure]:
+def _tables(
+    connection: Connection, settings: Settings, account: str, grants: list[mysql.Grant]
+) -> Iterator[Failure]:
     """What stands in the way of SQL on the tables that are known by now: those that were written
     before, and the databases that the filters name. The rest is found at their first rows."""
-    account, grants = mysql.account(connection), mysql.grants(connection)
     for name in _named(settings):
         lacking = mysql.lacking(grants, target.SQL_PRIVILEGES, *name)
         # Grants on single tables are compared at the tables' first rows.

@@ -66,6 +66,7 @@ cdef int poke(ImageBuffer out, Py_ssize_t at, unsigned long long value, Py_ssize
 cdef class TextWriter(ValueWriter):
     cdef int charset
     cdef bint copied
+    cdef bint ascii
     cdef Py_ssize_t chars
 
     @cython.locals(chars=Py_ssize_t)
@@ -75,10 +76,7 @@ cdef class TextWriter(ValueWriter):
 
 cdef class CharsetWriter(TextWriter):
     cdef object codes
-    cdef bint ascii
 
-    @cython.locals(chars=Py_ssize_t)
-    cdef int put(self, const unsigned char *buf, ImageBuffer out) except -1
     cdef bytes encode(self, str text)
 
 

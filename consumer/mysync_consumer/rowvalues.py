@@ -233,6 +233,7 @@ class TextWriter(ValueWriter):
         ValueWriter.__init__(self, name, nullable, SIZED, SIZED)
         self.charset = charset
         self.copied = charset == UTF8MB4
+        self.ascii = True  # whether ASCII is the same bytes in the character set
         self.prefix = prefix
         self.limit = limit
         self.chars = chars
@@ -243,13 +244,13 @@ class TextWriter(ValueWriter):
             raise BadValue("not valid UTF-8")
         if self.chars >= 0 and chars > self.chars:
             raise BadValue(f"{chars} characters, the column holds {self.chars}")
-        if self.copied or self.odd or chars == self.end - self.start:
+        if self.copied or self.odd or (self.ascii and chars == self.end - self.start):
             self.put_sized(buf, out)
         else:
             self.put_object(self.encode(text_of(payload(buf, self.start, self.end))), out)
 
     def encode(self, text: str) -> bytes:
-        """A text that isn't ASCII in the column's character set, exactly or not at all."""
+        """A text in the column's character set, exactly or not at all."""
         if self.charset == UTF8MB3:
             if max(text) <= "\uffff":
                 return text.encode()
@@ -270,25 +271,13 @@ class CharsetWriter(TextWriter):
         name: str,
         nullable: bool,
         charset: Charset,
-        ascii_too: bool,
         prefix: int,
         limit: int,
         chars: int,
     ) -> None:
         TextWriter.__init__(self, name, nullable, -1, prefix, limit, chars)
         self.codes = charset
-        self.ascii = ascii_too
-
-    def put(self, buf: bytes, out: ImageBuffer) -> None:
-        chars = 0 if self.odd else characters(buf, self.start, self.end)
-        if chars < 0:
-            raise BadValue("not valid UTF-8")
-        if self.chars >= 0 and chars > self.chars:
-            raise BadValue(f"{chars} characters, the column holds {self.chars}")
-        if self.odd or (self.ascii and chars == self.end - self.start):
-            self.put_sized(buf, out)
-        else:
-            self.put_object(self.encode(text_of(payload(buf, self.start, self.end))), out)
+        self.ascii = charset.ascii
 
     def encode(self, text: str) -> bytes:
         found: bytes | None = self.codes.encode(text)

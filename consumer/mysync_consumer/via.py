@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mysync_runtime import mysql
-from mysync_runtime.mysql import Connection, Flavor
+from mysync_runtime.mysql import Flavor
 from mysync_runtime.settings import Settings
 
 SUPER_ENDS = (11, 0, 1)
@@ -35,12 +35,11 @@ def privilege(what: Flavor) -> str:
     return "BINLOG REPLAY" if what.is_mariadb else "REPLICATION_APPLIER"
 
 
-def choose(connection: Connection, settings: Settings) -> Way:
+def choose(settings: Settings, what: Flavor, account: str, grants: list[mysql.Grant]) -> Way:
     """As the settings say, or as the account's privileges allow."""
     if settings.apply.via != "auto":
         return Way(settings.apply.via, "apply.via says so")
-    what, account = mysql.flavor(connection), mysql.account(connection)
-    held = may_apply(mysql.grants(connection), what)
+    held = may_apply(grants, what)
     if held:
         return Way("row_events", f"{account} has {held}")
     return Way("sql", f"{account} doesn't have {privilege(what)}")

@@ -100,6 +100,4 @@ def string_writer(
     charset = charsets.get(column.charset or "")
     if charset is None:
         return None
-    return values.CharsetWriter(
-        name, nullable, charset, charset.ascii, prefix, column.octets, chars
-    )
+    return values.CharsetWriter(name, nullable, charset, prefix, column.octets, chars)

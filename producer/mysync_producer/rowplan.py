@@ -243,7 +243,7 @@ class _Matching:
         charset = self.charsets.get(column.charset)
         if charset is None:
             self.differ("character set", column.charset, "one of those that are replicated")
-        return CharsetCodec(column.nullable, prefix, limit, charset, charset.ascii)
+        return CharsetCodec(column.nullable, prefix, limit, charset)
 
     def enum(self) -> ValueCodec:
         labels = self.texts()

@@ -153,12 +153,10 @@ class Latin1Codec(SizedCodec):
 class CharsetCodec(SizedCodec):
     """Any other character set: what its table has is text, the rest stays bytes."""
 
-    def __init__(
-        self, nullable: bool, prefix: int, limit: int, charset: Charset, ascii_too: bool
-    ) -> None:
+    def __init__(self, nullable: bool, prefix: int, limit: int, charset: Charset) -> None:
         SizedCodec.__init__(self, nullable, True, prefix, limit)
         self.charset = charset
-        self.ascii = ascii_too
+        self.ascii = charset.ascii
 
     def put(self, src: bytes, pos: int, end: int, out: RowBuffer) -> int:
         size = self.size_at(src, pos, end)

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import pytest
 
 from fix_pipeline import MakeReplica, Replica
-from mysync_lab.sql import SqlServer
 from mysync_lab.tables import rows
+from mysync_lab.workload.schemas import collations
 
 pytestmark = pytest.mark.soak
 
@@ -31,19 +31,6 @@ ODD = ("x", "x ", "x  ", "x\u0301", "\u0000x", "x\u00ad", "\u200dx", "x\ufeff", 
 def pairs() -> list[tuple[str, str]]:
     found = [pair for line in SPELLINGS for pair in itertools.combinations(line.split(" "), 2)]
     return [*found, *itertools.combinations(ODD, 2)]
-
-
-def collations(server: SqlServer) -> list[tuple[str, str]]:
-    """(collation, character set) of all but binary."""
-    with server.connect() as connection:
-        mariadb = "MariaDB" in str(rows(connection, "SELECT VERSION()")[0][0])
-        column = "full_collation_name" if mariadb else "collation_name"
-        found = rows(
-            connection,
-            f"SELECT {column}, character_set_name"
-            " FROM information_schema.collation_character_set_applicability ORDER BY 1",
-        )
-    return [(str(name), str(charset)) for name, charset in found if charset not in (None, "binary")]
 
 
 def literal(text: str, charset: str, collation: str) -> str:
@@ -73,7 +60,8 @@ def test_equal_keys_are_one_key_in_every_collation(
 ) -> None:
     source, target = (request.getfixturevalue(name) for name in servers)
     replica = make_replica(source, target, apply={"coalesce": False})
-    listed = collations(source)
+    with source.connect() as connection:
+        listed = [(each.name, each.charset) for each in collations(connection)]
     assert len(listed) > 250
     replica.create(
         *(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pymysql
 
-from mysync_lab.tables import Session, TableName, execute, quote, rows
+from mysync_lab.tables import Session, TableName, execute, is_mariadb, quote, rows
 from mysync_lab.workload import values
 
 Literal = Callable[[random.Random], str]
@@ -35,14 +35,15 @@ _MARIADB_ONLY = ("INET4", "INET6", "UUID")
 
 @dataclass(frozen=True)
 class Collation:
+    """A collation and its character set."""
+
     name: str
     charset: str
 
 
 def collations(server: Session) -> list[Collation]:
     """All that the server lists, but for binary."""
-    mariadb = "MariaDB" in str(rows(server, "SELECT VERSION()")[0][0])
-    column = "full_collation_name" if mariadb else "collation_name"
+    column = "full_collation_name" if is_mariadb(server) else "collation_name"
     found = rows(
         server,
         f"SELECT {column}, character_set_name"
@@ -104,8 +105,7 @@ class RandomSchema:
 
     @classmethod
     def on(cls, server: Session, db: str, r: random.Random) -> "RandomSchema":
-        mariadb = "MariaDB" in str(rows(server, "SELECT VERSION()")[0][0])
-        return cls(db, mariadb, collations(server), r)
+        return cls(db, is_mariadb(server), collations(server), r)
 
     def create(self, server: Session, count: int) -> list[RandomTable]:
         """Creates so many tables in the database, which must exist."""
