@@ -47,7 +47,7 @@ class TopicWriter:
         self._parsed: dict[int, Any] = {}
         self._admin = kafka.connect_at_start(settings.kafka, Stop())
         self._producer = Producer(kafka.producer_properties(settings))
-        self._began = False
+        self._known: set[tuple[str, int]] = set()
 
     # -- the pipeline's beginning -------------------------------------------------------------
 
@@ -157,9 +157,12 @@ class TopicWriter:
         while True:
             try:
                 self._producer.produce(topic, value, key, partition)
-                return
+                break
             except BufferError:
                 self._producer.poll(0.1)
+        if (topic, partition) not in self._known:  # as the producer does (its publisher.py)
+            self._producer.flush(30)
+            self._known.add((topic, partition))
 
     def take(self, partition: int) -> tuple[int, int]:
         self.seq += 1

@@ -3,6 +3,11 @@
 Of each partition the last message is held back until the commit, so that it alone carries a
 delivery callback: its offset stands in the *next* state record, from which a start reads on to the
 last committed record. A `Publisher` lives from one start to the first aborted transaction.
+
+A broker that knows nothing of a producer in a partition takes whatever batch comes first: if the
+one before it was refused for a moment (the partition's leader had only just heard of it), records
+are lost or change places in a transaction that commits (KAFKA-15591; seen on Kafka 4.3). So the
+first record of each partition is delivered before any other is sent to it.
 """
 
 import time
@@ -34,6 +39,8 @@ Record = tuple[bytes | None, bytes]
 _CALL_SECONDS = 1.0
 # Between two calls of librdkafka's poll while messages pour in.
 _POLL_BYTES = 1 << 20
+# Brokers forget producers that are silent (producer.id.expiration.ms, a day unless set).
+_FORGOTTEN_SECONDS = 600.0
 
 
 class Publisher:
@@ -62,8 +69,9 @@ class Publisher:
         self.offsets = list(offsets)
         self.commits = 0
         self._held: list[Record | None] = [None] * len(self.offsets)
+        self._known: set[tuple[str, int]] = set()  # partitions where the broker knows us
         self._open = False
-        self._began = 0.0
+        self._began = time.monotonic()
         self._bytes = 0
         self._unpolled = 0
         self._producer = kafka.new_client(Producer, kafka.producer_properties(settings))
@@ -102,6 +110,9 @@ class Publisher:
             held[partition] = records.pop()
             if before is not None:
                 records.insert(0, before)
+            if records and (topic, partition) not in self._known:
+                key, value = records.pop(0)
+                self._produce(topic, value, key, partition)
             for key, value in records:
                 try:
                     produce(topic, value, key, partition)
@@ -181,8 +192,11 @@ class Publisher:
                 self._producer.begin_transaction()
             except KafkaException as error:
                 raise self._error(error, "begin a transaction") from error
+            now = time.monotonic()
+            if now - self._began > _FORGOTTEN_SECONDS:
+                self._known.clear()
             self._open = True
-            self._began = time.monotonic()
+            self._began = now
 
     def _produce(
         self,
@@ -192,7 +206,8 @@ class Publisher:
         partition: int,
         callback: Callable[[KafkaError | None, Message], None] | None = None,
     ) -> None:
-        """Waits while librdkafka's queue is full: that bounds our memory."""
+        """Waits while librdkafka's queue is full: that bounds our memory. The first record of a
+        partition is waited for."""
         while True:
             try:
                 if callback is None:
@@ -205,7 +220,11 @@ class Publisher:
             except KafkaException as error:
                 raise self._error(error, "send") from error
             else:
-                return
+                break
+        if (topic, partition) not in self._known:
+            while self._producer.flush(_CALL_SECONDS):
+                self._pause()
+            self._known.add((topic, partition))
 
     def _poll(self, seconds: float) -> None:
         """Serves callbacks, which free librdkafka's queue. A fatal error may be said here first."""

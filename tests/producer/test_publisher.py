@@ -23,6 +23,7 @@ from confluent_kafka.admin import (
 )
 
 from mysync_lab.kafka import KafkaServer
+from mysync_lab.layout import wait_until
 from mysync_producer.errors import LeadershipLost
 from mysync_producer.publisher import Publisher
 from mysync_producer.topics import prepare_topics
@@ -47,7 +48,7 @@ def publisher(**calls: Callable[..., Any]) -> Publisher:
     """A Publisher over a producer that does nothing but what `calls` say."""
     names = (
         "init_transactions begin_transaction abort_transaction commit_transaction "
-        "send_offsets_to_transaction produce poll purge"
+        "send_offsets_to_transaction produce poll purge flush"
     )
     made = Publisher(SETTINGS, [-1], Stop())
     nothing: dict[str, Callable[..., Any]] = dict.fromkeys(names.split(), lambda *_: None)
@@ -82,6 +83,23 @@ def test_being_fenced_by_kafka_asks_the_election_again(code: int) -> None:
     """The broker's own abort of a transaction that was open too long arrives in the same way."""
     broken = publisher(commit_transaction=raising(code, fatal=True))
     assert type(failure_of(lambda: broken.commit(STATE))) is LeadershipLost
+
+
+def test_the_first_record_of_a_partition_is_delivered_before_any_other_is_sent() -> None:
+    """Kafka loses it else when it happens to refuse it at first (KAFKA-15591); that it does so
+    can't be forced."""
+    calls: list[Any] = []
+    mine = publisher(
+        produce=lambda topic, value, *_: calls.append(value), flush=lambda _: calls.append("flush")
+    )
+    mine.control([b"info", b"table"])
+    mine.send([[(None, b"1"), (None, b"2"), (None, b"3"), (None, b"4")]], 4)
+    mine.send([[(None, b"5")]], 1)
+    assert calls == [b"info", "flush", b"table", b"1", "flush", b"2", b"3", b"4"]
+    mine.commit(STATE)
+    calls.clear()
+    mine.send([[(None, b"6"), (None, b"7"), (None, b"8")]], 3)
+    assert calls == [b"6", b"7"]
 
 
 # -- on a real broker
@@ -156,6 +174,12 @@ def small(pipeline: tuple[Settings, AdminClient]) -> tuple[Settings, AdminClient
     resource.add_incremental_config(entry)
     for future in admin.incremental_alter_configs([resource]).values():
         future.result()
+    asked = ConfigResource(ResourceType.TOPIC, settings.rows_topic)
+
+    def size() -> Any:
+        return admin.describe_configs([asked])[asked].result()["max.message.bytes"].value
+
+    wait_until(lambda: size() == "1000", "the broker to have heard of it", 30)
     return pipeline
 
 
