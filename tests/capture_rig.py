@@ -51,6 +51,12 @@ class Place:
     xa: tuple[XaRecord, ...] = ()
 
 
+def part_done(transaction: SourceTransaction) -> Resume:
+    """What a producer notes when it commits within a transaction."""
+    left_out = transaction.left_out_done
+    return Resume(transaction.rows, transaction.txn_seq, transaction.gtid, left_out)
+
+
 class MemoryLog:
     """What the topic of XA transactions holds; everything is committed at once."""
 
@@ -164,8 +170,7 @@ class CaptureRig:
                         found.records += [(partition, key, value) for key, value in records]
                         records.clear()
                     if size > 0 and transaction.open and transaction.rows:
-                        resume = Resume(transaction.rows, transaction.txn_seq, transaction.gtid)
-                        found.parts.append(place(resume))
+                        found.parts.append(place(part_done(transaction)))
                 if transaction.between and transaction.boundary != last:
                     last = transaction.boundary
                     found.boundaries.append(place())

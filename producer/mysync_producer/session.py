@@ -126,7 +126,7 @@ class Session:
         state = self.state
         resume = None
         if state.rows_done or state.txn_seq:
-            resume = Resume(state.rows_done, state.txn_seq, state.open_gtid)
+            resume = Resume(state.rows_done, state.txn_seq, state.open_gtid, state.left_out)
         transaction = SourceTransaction(
             state.position,
             state.gtid_set(),
@@ -179,6 +179,7 @@ class Session:
                 "gtids": None if gtids is None else str(gtids),
                 "last": transaction.last or self.state.last,
                 "rows_done": transaction.rows_done,
+                "left_out": transaction.left_out_done,
                 "open_gtid": transaction.gtid if in_part else None,
                 "txn_seq": transaction.txn_seq if in_part else 0,
                 "seq": self._sequencer.seq,

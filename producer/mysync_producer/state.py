@@ -75,6 +75,7 @@ class State(_Record):
     gtids: str | None
     last: LastTransaction | None = None
     rows_done: int = 0
+    left_out: int = 0  # of them, those that the source took back: they aren't in Kafka
     open_gtid: str | None = None
     txn_seq: int = 0  # of the open transaction; 0 = no record of it yet
     seq: int

@@ -8,7 +8,9 @@ they stand in the log, so that a reader who comes again counts the same.
 Rows that the source takes back (ROLLBACK at the end, ROLLBACK TO a savepoint, a file that ends
 inside the transaction) are known only after they were read. Then `RowsTakenBack` is raised and
 their place is remembered in `TakenBack`; whoever reads on from the last commit leaves them out. If
-a part of them is committed already, `TransactionTorn` is raised: that can't be mended.
+a part of them is committed already, `TransactionTorn` is raised: that can't be mended. Unless a
+predecessor committed it and had left them out: places are found in the log's order, so who left out
+more rows than are known here knew of the next place too.
 """
 
 from collections.abc import Iterator
@@ -73,6 +75,7 @@ class Resume:
     rows: int
     txn_seq: int
     gtid: str | None
+    left_out: int = 0  # of `rows`, those that the source took back
 
 
 @dataclass
@@ -103,9 +106,14 @@ class SourceTransaction:
     tables: set[str] = field(default_factory=set)
     last: LastTransaction | None = None  # that ended
     _original_us: int = 0
-    _kept: int = 0  # rows that weren't left out as taken back
+    _left: int = 0  # of `rows`, those left out as taken back
+    _left_before: int = 0  # by a predecessor
+    _kept: int = 0  # rows that weren't left out; an event held for an XA transaction's end counts 1
     _takeable: int = 0  # of them, those of tables that can roll back
-    _committed: int = 0  # rows in Kafka transactions that are committed
+    _held: int = 0
+    _committed: int = 0  # of `rows`, those that were passed when a Kafka transaction committed
+    _kept_there: int = 0  # of `_kept`, those in committed Kafka transactions
+    _takeable_there: int = 0
     _savepoints: dict[str, _Savepoint] = field(default_factory=dict)
     _pos: int = 0  # end of the last event in the file, without the 32-bit limit
     _start: int = 0  # where the open transaction began
@@ -146,7 +154,8 @@ class SourceTransaction:
         self._original_us = event.original_us
         self.time_zone = None
         self.txn_seq = self.rows = self.skip = 0
-        self._kept = self._takeable = self._committed = 0
+        self._left = self._left_before = self._kept = self._takeable = self._held = 0
+        self._committed = self._kept_there = self._takeable_there = 0
         self.tables.clear()
         self._savepoints.clear()
         self._start = self._pos - size
@@ -159,6 +168,7 @@ class SourceTransaction:
                 )
             self.skip = self._committed = self.resume.rows
             self.txn_seq = self.resume.txn_seq
+            self._left_before = self.resume.left_out
             self.resume = None
 
     def end(self) -> None:
@@ -212,24 +222,31 @@ class SourceTransaction:
 
     def leave_out(self, rows: int) -> None:
         self.rows += rows
+        self._left += rows
         self.skip = max(0, self.skip - rows)
 
     def took(self, rows: int, transactional: bool) -> None:
         """`rows` more of the event were taken, those included that had to be skipped."""
+        there = min(rows, self.skip)
         self.rows += rows
+        self.skip -= there
         self._kept += rows
+        self._kept_there += there
         if transactional:
             self._takeable += rows
-        self.skip = max(0, self.skip - rows)
+            self._takeable_there += there
 
     def held(self) -> None:
         """An event's rows were kept for an XA transaction's end: they count when they are sent."""
         self._kept += 1
         self._takeable += 1
+        self._held += 1
 
     def committed(self) -> None:
         """What was taken so far is committed to Kafka."""
         self._committed = max(self._committed, self.rows)
+        self._kept_there = self._kept - self._held
+        self._takeable_there = self._takeable - self._held
 
     @property
     def between(self) -> bool:
@@ -244,6 +261,11 @@ class SourceTransaction:
         return max(self.rows, self._committed) if self.open else 0
 
     @property
+    def left_out_done(self) -> int:
+        """Of `rows_done`, those that were left out."""
+        return max(self._left, self._left_before) if self.open else 0
+
+    @property
     def sent(self) -> bool:
         """Whether records of the open transaction were sent since the last commit."""
         return self.open and self.rows > self._committed
@@ -256,9 +278,10 @@ class SourceTransaction:
         if not back:
             return
         where = f"{self.file}:{self._pos}"
-        if self._committed > mark.rows:
+        there = (self._kept_there if all_tables else self._takeable_there) - mark.takeable
+        if there > 0 and self._left_before <= self._left:
             raise TransactionTorn(
-                f"{why} takes back rows of which {self._committed - mark.rows} are committed to "
+                f"{why} takes back rows of which {there} are committed to "
                 f"Kafka already; they are of {', '.join(sorted(self.tables)) or 'unknown tables'}",
                 where=where,
             )
