@@ -24,6 +24,7 @@ from mysync_producer.events import (
     event_name,
     gtid_of,
     parse_execute_load,
+    parse_format_description,
     parse_incident,
     parse_query,
     parse_rotate,
@@ -40,7 +41,7 @@ from mysync_producer.rowcodec import (
     columns_present,
     encode_rows,
 )
-from mysync_producer.statements import Kind, Statement, classify
+from mysync_producer.statements import Kind, Meaning, classify, dialect_of
 from mysync_producer.tables import Table, Tables
 from mysync_producer.transaction import SourceTransaction
 from mysync_producer.xa import Prepared, XaTransactions
@@ -48,6 +49,7 @@ from mysync_producer.xid import parse_xa, parse_xa_prepare
 from mysync_runtime.crash import crash_point
 from mysync_runtime.errors import CorruptEvent, DdlInStream, UnknownEvent, UnsupportedEvent
 from mysync_schemas.position import BinlogPosition
+from mysync_schemas.sqltokens import Dialect
 
 __all__ = ["COMMIT_FIRST", "Capture"]
 
@@ -115,6 +117,7 @@ class Capture:
         self.source_us = 0  # time of the last event that has one, µs
         self._open_tables: dict[int, Table | None] = {}  # by table id, within a statement
         self._context = EventContext()
+        self._dialect = Dialect()  # of the server that wrote the file
         self._begun = False  # the open transaction ends by XID or COMMIT, not by its statement
         self._row = 0  # number of the next row at the place of the last event
         self._before = 0  # where the last event begins
@@ -205,7 +208,7 @@ class Capture:
             event = self._whole(uncompressed, event)
         load = event.type == EventType.EXECUTE_LOAD_QUERY
         query = (parse_execute_load if load else parse_query)(event.body)
-        statement = classify(query, self.filters)
+        statement = classify(query, self.filters, self._dialect)
         if not self.transaction.open:  # a server that writes no GTID events at all
             self._begin(GtidEvent(None, 0), event)
             self._begun = False
@@ -286,7 +289,7 @@ class Capture:
         self._end()
         yield self.xa.forget(prepared.name, prepared)
 
-    def _stop_at(self, statement: Statement, query: QueryEvent) -> NoReturn:
+    def _stop_at(self, statement: Meaning, query: QueryEvent) -> NoReturn:
         sql = query.sql[:300].decode("utf-8", "replace")
         text = " ".join(sql.split())
         if statement.kind is Kind.WRITES:
@@ -317,6 +320,8 @@ class Capture:
             self.transaction.move(BinlogPosition(file, position))
 
     def _on_file_boundary(self, event: Event) -> None:
+        if event.type == EventType.FORMAT_DESCRIPTION:
+            self._dialect = dialect_of(parse_format_description(event.body).server_version)
         if not event.flags & ARTIFICIAL:
             self.transaction.broken_off(event_name(event.type))
 

@@ -5,10 +5,12 @@ import pytest
 from mysync_producer.events import QueryEvent
 from mysync_producer.filters import Filters
 from mysync_producer.statements import Kind, classify
+from mysync_schemas.sqltokens import Dialect
 
 
 def kind_of(sql: str, filters: Filters, database: str = "") -> Kind:
-    return classify(QueryEvent(database, sql.encode(), 0, 0, 0, None, None), filters).kind
+    query = QueryEvent(database, sql.encode(), 0, 0, 0, None, None)
+    return classify(query, filters, Dialect()).kind
 
 
 @pytest.mark.parametrize(

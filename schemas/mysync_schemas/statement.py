@@ -1,0 +1,529 @@
+"""What a statement in the binary log does, told from its tokens: its verb and the objects it names.
+
+What isn't told for certain is `Verb.UNKNOWN`: whoever asks decides by policy, nothing is guessed.
+Statements are those that servers write into their logs, so most of what a client may send (SELECT,
+SHOW, USE) never comes; the syntax is that of MySQL 9.7 (Reference Manual "SQL Statements") and
+MariaDB 10.11 (Knowledge Base "SQL Statements").
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from mysync_schemas.sqltokens import Dialect, Token, Unreadable, decode, tokens_of
+
+__all__ = ["Named", "Statement", "Verb", "read_statement"]
+
+
+class Verb(Enum):
+    EMPTY = auto()
+    # Transactions
+    BEGIN = auto()
+    COMMIT = auto()
+    ROLLBACK = auto()
+    SAVEPOINT = auto()
+    ROLLBACK_TO = auto()
+    RELEASE = auto()
+    XA = auto()
+    # Tables
+    CREATE_TABLE = auto()
+    ALTER_TABLE = auto()
+    DROP_TABLE = auto()
+    RENAME_TABLE = auto()
+    TRUNCATE_TABLE = auto()
+    CREATE_INDEX = auto()
+    DROP_INDEX = auto()
+    TEMPORARY = auto()  # of the session that runs it, never of a replica
+    CREATE_SEQUENCE = auto()
+    ALTER_SEQUENCE = auto()
+    DROP_SEQUENCE = auto()
+    # Databases
+    CREATE_DATABASE = auto()
+    ALTER_DATABASE = auto()
+    DROP_DATABASE = auto()
+    # What a database holds beside tables
+    CREATE_VIEW = auto()
+    DROP_VIEW = auto()
+    CREATE_TRIGGER = auto()
+    DROP_TRIGGER = auto()
+    ROUTINE = auto()  # procedures, functions, packages, libraries
+    EVENT = auto()
+    # Of the server
+    ACCOUNT = auto()
+    SERVER = auto()  # tablespaces, foreign servers, plugins, functions from libraries
+    MAINTENANCE = auto()
+    # Rows: only logged as a statement where the format isn't ROW
+    ROWS = auto()
+    UNKNOWN = auto()
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name of two parts, the first empty for the default database. `sql[start:end]` is all of it,
+    `sql[last:end]` its last part."""
+
+    database: str
+    name: str
+    start: int
+    last: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"{self.database}.{self.name}" if self.database else self.name
+
+
+@dataclass(frozen=True)
+class Statement:
+    """`objects` are those it makes, changes or removes: tables, views, sequences, triggers,
+    routines or events; of a rename, each pair one after the other. `others` are further tables that
+    it names: the model of LIKE, those that foreign keys refer to, a trigger's. `database`: what a
+    statement on a database is about, empty for the default one. `name`: a savepoint's. `why`: of
+    UNKNOWN."""
+
+    verb: Verb
+    objects: tuple[Named, ...] = ()
+    others: tuple[Named, ...] = ()
+    database: str = ""
+    name: str = ""
+    if_exists: bool = False
+    begins: int = 0  # where the statement itself begins, after SET STATEMENT … FOR
+    ends: int = 0  # before START TRANSACTION, which a logged CREATE TABLE … SELECT may end with
+    why: str = field(default="", compare=False)
+
+
+def read_statement(sql: bytes, dialect: Dialect) -> Statement:
+    """Never raises: what can't be read is UNKNOWN."""
+    try:
+        words = _Words(tokens_of(sql, dialect), dialect.collation)
+        if not words.tokens:
+            return Statement(Verb.EMPTY)
+        return _by_first_word(words)
+    except Unreadable as error:
+        return Statement(Verb.UNKNOWN, why=str(error))
+
+
+class _Words:
+    """The tokens of one statement and a place among them."""
+
+    def __init__(self, tokens: Sequence[Token], collation: int) -> None:
+        end = len(tokens)
+        while end and tokens[end - 1].word == ";":
+            end -= 1
+        self.tokens = tokens[:end]
+        self.collation = collation
+        self.at = 0
+        self.begins = self.tokens[0].start if self.tokens else 0
+
+    @property
+    def ends(self) -> int:
+        return self.tokens[-1].end if self.tokens else 0
+
+    def peek(self, ahead: int = 0) -> str:
+        at = self.at + ahead
+        return self.tokens[at].word if at < len(self.tokens) else ""
+
+    @property
+    def over(self) -> bool:
+        return self.at >= len(self.tokens)
+
+    def take(self, *words: str) -> bool:
+        """Goes past the words if they stand here."""
+        if all(self.peek(i) == word for i, word in enumerate(words)):
+            self.at += len(words)
+            return True
+        return False
+
+    def take_one_of(self, words: frozenset[str]) -> str:
+        """Goes past one of them, if it stands here, and says which."""
+        word = self.peek()
+        if word in words:
+            self.at += 1
+            return word
+        return ""
+
+    def find(self, *words: str) -> bool:
+        """Goes past the next place outside of parentheses where the words stand; nowhere if there
+        is none."""
+        depth = 0
+        for at in range(self.at, len(self.tokens)):
+            word = self.tokens[at].word
+            depth += (word == "(") - (word == ")")
+            if depth == 0 and all(
+                at + i < len(self.tokens) and self.tokens[at + i].word == wanted
+                for i, wanted in enumerate(words)
+            ):
+                self.at = at + len(words)
+                return True
+        return False
+
+    def part(self) -> tuple[str, Token]:
+        """One part of a name."""
+        if self.over or self.tokens[self.at].name is None:
+            shown = self.peek() or "its end"
+            raise Unreadable(f"{shown!r} where a name should stand")
+        token = self.tokens[self.at]
+        assert token.name is not None
+        self.at += 1
+        return decode(token.name, self.collation), token
+
+    def named(self) -> Named:
+        """`name`, `database.name` or `.name`. Raises Unreadable."""
+        if self.take("."):
+            name, token = self.part()
+            return Named("", name, self.tokens[self.at - 2].start, token.start, token.end)
+        first, token = self.part()
+        if not self.take("."):
+            return Named("", first, token.start, token.start, token.end)
+        name, last = self.part()
+        return Named(first, name, token.start, last.start, last.end)
+
+    def names(self) -> tuple[Named, ...]:
+        """A list with commas between."""
+        found = [self.named()]
+        while self.take(","):
+            found.append(self.named())
+        return tuple(found)
+
+    def exists(self) -> bool:
+        return self.take("IF", "EXISTS") or self.take("IF", "NOT", "EXISTS")
+
+    def wait(self) -> None:
+        """MariaDB's WAIT n, NOWAIT."""
+        if self.take("WAIT"):
+            self.at += 1
+        self.take("NOWAIT")
+
+    def nothing_more(self) -> None:
+        if not self.over:
+            raise Unreadable(f"{self.peek()!r} where it should end")
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_MAINTENANCE: Final = _set(
+    "ANALYZE CHECK CHECKSUM OPTIMIZE REPAIR FLUSH RESET CACHE KILL PURGE BINLOG SHUTDOWN HELP SHOW "
+    "BACKUP LOCK UNLOCK CHANGE STOP CLONE RESTART"
+)
+_ROWS: Final = _set("INSERT REPLACE UPDATE DELETE LOAD CALL SELECT DO WITH")
+_SERVER_OBJECTS: Final = _set("SERVER TABLESPACE UNDO LOGFILE RESOURCE INSTANCE SPATIAL")
+_ROUTINES: Final = _set("PROCEDURE FUNCTION PACKAGE LIBRARY")
+_MODIFIERS: Final = _set("OR REPLACE ONLINE OFFLINE IGNORE AGGREGATE")
+
+
+def _by_first_word(words: _Words) -> Statement:
+    if words.peek() == "SET" and words.peek(1) == "STATEMENT":
+        if not words.find("FOR") or words.over:
+            raise Unreadable("SET STATEMENT without its FOR")
+        words.begins = words.tokens[words.at].start
+    verb = words.peek()
+    if verb in _MAINTENANCE:
+        return Statement(Verb.MAINTENANCE)
+    if verb in _ROWS:
+        return Statement(Verb.ROWS)
+    words.at += 1
+    reader = _READERS.get(verb)
+    if reader is None:
+        raise Unreadable(f"a statement that begins with {verb or 'no word'}")
+    return reader(words)
+
+
+# -- transactions and the server
+
+
+def _begin(words: _Words) -> Statement:
+    if words.peek(-1) == "START" and not words.take("TRANSACTION"):
+        return Statement(Verb.MAINTENANCE)  # START REPLICA
+    return Statement(Verb.BEGIN)
+
+
+def _rollback(words: _Words) -> Statement:
+    if not words.find("TO"):
+        return Statement(Verb.ROLLBACK)
+    if len(words.tokens) > words.at + 1:
+        words.take("SAVEPOINT")
+    return Statement(Verb.ROLLBACK_TO, name=words.part()[0])
+
+
+def _savepoint(words: _Words) -> Statement:
+    return Statement(Verb.SAVEPOINT, name=words.part()[0])
+
+
+def _set_something(words: _Words) -> Statement:
+    if words.peek() == "PASSWORD" or (words.peek(), words.peek(1)) == ("DEFAULT", "ROLE"):
+        return Statement(Verb.ACCOUNT)
+    raise Unreadable(f"SET {words.peek()}")
+
+
+def _always(verb: Verb) -> Callable[[_Words], Statement]:
+    return lambda _: Statement(verb)
+
+
+# -- definitions
+
+
+def _create(words: _Words) -> Statement:
+    _modifiers(words)
+    what = words.peek()
+    if what in ("UNIQUE", "FULLTEXT", "SPATIAL", "VECTOR") and words.peek(1) == "INDEX":
+        words.at += 1
+        what = "INDEX"
+    if what == "SPATIAL" and words.peek(1) != "REFERENCE":
+        raise Unreadable("CREATE SPATIAL")
+    if what == "JSON" and words.find("VIEW"):
+        return _view(words)
+    words.at += 1
+    reader = _CREATED.get(what)
+    if reader is not None:
+        return reader(words)
+    return _common("CREATE", what, words)
+
+
+def _modifiers(words: _Words) -> None:
+    """What may stand between CREATE or ALTER and the kind of object."""
+    while True:
+        if words.take_one_of(_MODIFIERS):
+            continue
+        if words.take("ALGORITHM", "=") or words.take("SQL", "SECURITY"):
+            words.at += 1
+        elif words.take("DEFINER", "="):
+            words.at += 1
+            if words.take("("):
+                words.take(")")
+            elif words.take("@"):
+                words.at += 1
+        else:
+            return
+
+
+def _alter(words: _Words) -> Statement:
+    _modifiers(words)
+    what = words.peek()
+    words.at += 1
+    if what == "TABLE":
+        return _alter_table(words)
+    if what == "VIEW":
+        return _view(words)
+    if what == "SEQUENCE":
+        exists = words.exists()
+        return Statement(Verb.ALTER_SEQUENCE, (words.named(),), if_exists=exists)
+    if what in ("DATABASE", "SCHEMA"):
+        return _alter_database(words)
+    if what == "LIBRARY":
+        return Statement(Verb.ROUTINE, (words.named(),))
+    return _common("ALTER", what, words)
+
+
+def _drop(words: _Words) -> Statement:
+    words.take_one_of(_set("ONLINE OFFLINE"))
+    what = words.peek()
+    words.at += 1
+    if what == "TEMPORARY":
+        return Statement(Verb.TEMPORARY)
+    if what in ("UNDO", "PREPARE", "DEALLOCATE"):
+        return Statement(Verb.SERVER)
+    exists = words.exists()
+    if what in ("TABLE", "TABLES", "VIEW", "SEQUENCE"):
+        verb = {"VIEW": Verb.DROP_VIEW, "SEQUENCE": Verb.DROP_SEQUENCE}.get(what, Verb.DROP_TABLE)
+        names = words.names()
+        words.wait()
+        words.take_one_of(_set("RESTRICT CASCADE"))
+        words.nothing_more()
+        return Statement(verb, names, if_exists=exists)
+    if what in ("DATABASE", "SCHEMA"):
+        return Statement(Verb.DROP_DATABASE, database=words.part()[0], if_exists=exists)
+    if what == "INDEX":
+        words.part()
+        return _index_on(words, Verb.DROP_INDEX, exists)
+    if what == "TRIGGER":
+        return Statement(Verb.DROP_TRIGGER, (words.named(),), if_exists=exists)
+    return _common("DROP", what, words)
+
+
+def _common(verb: str, what: str, words: _Words) -> Statement:
+    """What CREATE, ALTER and DROP have alike."""
+    if what in ("USER", "ROLE", "MASKING"):
+        return Statement(Verb.ACCOUNT)
+    if what in _SERVER_OBJECTS:
+        return Statement(Verb.SERVER)
+    if what in _ROUTINES or what == "EVENT":
+        if what == "PACKAGE":
+            words.take("BODY")
+        words.exists()
+        if what == "FUNCTION" and any(t.word == "SONAME" for t in words.tokens[-2:-1]):
+            return Statement(Verb.SERVER)
+        kind = Verb.EVENT if what == "EVENT" else Verb.ROUTINE
+        return Statement(kind, (words.named(),))
+    raise Unreadable(f"{verb} {what}")
+
+
+def _create_table(words: _Words) -> Statement:
+    exists = words.exists()
+    made = words.named()
+    ends = words.ends
+    if [t.word for t in words.tokens[-2:]] == ["START", "TRANSACTION"]:
+        ends = words.tokens[-3].end
+    return Statement(
+        Verb.CREATE_TABLE,
+        (made,),
+        (*_model(words), *_references(words)),
+        if_exists=exists,
+        begins=words.begins,
+        ends=ends,
+    )
+
+
+def _model(words: _Words) -> tuple[Named, ...]:
+    """Of CREATE TABLE … LIKE, with or without parentheses."""
+    words.take("(")
+    return (words.named(),) if words.take("LIKE") else ()
+
+
+def _references(words: _Words) -> tuple[Named, ...]:
+    """Tables that REFERENCES names, in what follows."""
+    found = []
+    for at in range(words.at, len(words.tokens)):
+        if words.tokens[at].word == "REFERENCES":
+            words.at = at + 1
+            found.append(words.named())
+    return tuple(found)
+
+
+def _alter_table(words: _Words) -> Statement:
+    exists = words.exists()
+    changed = words.named()
+    words.wait()
+    start, partners = words.at, []
+    while words.find("RENAME"):
+        if words.peek() in ("COLUMN", "INDEX", "KEY"):
+            continue
+        words.take_one_of(_set("TO AS ="))
+        partners.append(words.named())
+    words.at = start
+    while words.find("EXCHANGE", "PARTITION"):
+        words.part()
+        if not words.take("WITH", "TABLE"):
+            raise Unreadable("EXCHANGE PARTITION without its table")
+        partners.append(words.named())
+    words.at = start
+    while words.find("CONVERT"):
+        if words.take("TABLE"):
+            partners.append(words.named())
+        elif words.take("PARTITION"):
+            words.part()
+            if not words.take("TO", "TABLE"):
+                raise Unreadable("CONVERT PARTITION without its table")
+            partners.append(words.named())
+    words.at = start
+    return Statement(
+        Verb.ALTER_TABLE,
+        (changed, *partners),
+        _references(words),
+        if_exists=exists,
+        begins=words.begins,
+        ends=words.ends,
+    )
+
+
+def _rename(words: _Words) -> Statement:
+    if words.take("USER"):
+        return Statement(Verb.ACCOUNT)
+    if not words.take_one_of(_set("TABLE TABLES")):
+        raise Unreadable(f"RENAME {words.peek()}")
+    exists = words.exists()
+    found: list[Named] = []
+    while not found or words.take(","):
+        found.append(words.named())
+        words.wait()
+        if not words.take("TO"):
+            raise Unreadable(f"RENAME TABLE {found[-1]} without TO")
+        found.append(words.named())
+    words.nothing_more()
+    return Statement(Verb.RENAME_TABLE, tuple(found), if_exists=exists)
+
+
+def _truncate(words: _Words) -> Statement:
+    words.take("TABLE")
+    cut = words.named()
+    words.wait()
+    words.nothing_more()
+    return Statement(Verb.TRUNCATE_TABLE, (cut,))
+
+
+def _create_index(words: _Words) -> Statement:
+    exists = words.exists()
+    words.part()
+    return _index_on(words, Verb.CREATE_INDEX, exists)
+
+
+def _index_on(words: _Words, verb: Verb, exists: bool) -> Statement:
+    if not words.find("ON"):
+        raise Unreadable("an index without its table")
+    return Statement(verb, (words.named(),), if_exists=exists)
+
+
+def _create_sequence(words: _Words) -> Statement:
+    exists = words.exists()
+    return Statement(Verb.CREATE_SEQUENCE, (words.named(),), if_exists=exists)
+
+
+def _create_database(words: _Words) -> Statement:
+    exists = words.exists()
+    return Statement(Verb.CREATE_DATABASE, database=words.part()[0], if_exists=exists)
+
+
+_DATABASE_OPTIONS: Final = _set(
+    "DEFAULT CHARACTER CHARSET CHAR COLLATE COMMENT ENCRYPTION READ UPGRADE"
+)
+
+
+def _alter_database(words: _Words) -> Statement:
+    """Without a name it means the default one."""
+    name = "" if words.peek() in _DATABASE_OPTIONS else words.part()[0]
+    return Statement(Verb.ALTER_DATABASE, database=name)
+
+
+def _view(words: _Words) -> Statement:
+    exists = words.exists()
+    return Statement(Verb.CREATE_VIEW, (words.named(),), if_exists=exists)
+
+
+def _trigger(words: _Words) -> Statement:
+    exists = words.exists()
+    made = words.named()
+    if not words.find("ON"):
+        raise Unreadable("a trigger without its table")
+    return Statement(Verb.CREATE_TRIGGER, (made,), (words.named(),), if_exists=exists)
+
+
+_CREATED: Final[dict[str, Callable[[_Words], Statement]]] = {
+    "TABLE": _create_table,
+    "TEMPORARY": _always(Verb.TEMPORARY),
+    "INDEX": _create_index,
+    "SEQUENCE": _create_sequence,
+    "DATABASE": _create_database,
+    "SCHEMA": _create_database,
+    "VIEW": _view,
+    "TRIGGER": _trigger,
+}
+_READERS: Final[dict[str, Callable[[_Words], Statement]]] = {
+    "BEGIN": _always(Verb.BEGIN),
+    "START": _begin,
+    "COMMIT": _always(Verb.COMMIT),
+    "ROLLBACK": _rollback,
+    "SAVEPOINT": _savepoint,
+    "RELEASE": _always(Verb.RELEASE),
+    "XA": _always(Verb.XA),
+    "SET": _set_something,
+    "GRANT": _always(Verb.ACCOUNT),
+    "REVOKE": _always(Verb.ACCOUNT),
+    "INSTALL": _always(Verb.SERVER),
+    "UNINSTALL": _always(Verb.SERVER),
+    "CREATE": _create,
+    "ALTER": _alter,
+    "DROP": _drop,
+    "RENAME": _rename,
+    "TRUNCATE": _truncate,
+}
