@@ -18,7 +18,7 @@ pytestmark = pytest.mark.soak
 
 
 TABLES = 250
-ROWS = 110  # inserted into each, before changes and duplicates
+ROWS = 150  # inserted into each, before changes and duplicates
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
