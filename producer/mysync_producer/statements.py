@@ -18,6 +18,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from mysync_producer.events import QueryEvent
 from mysync_producer.filters import Filters
+from mysync_producer.rowtext import latin1_text
+from mysync_schemas.collations import charset_of
 
 __all__ = ["Kind", "Statement", "classify", "unwrap_comments"]
 
@@ -74,9 +76,9 @@ _DATABASE_OPTIONS = _words("DEFAULT CHARACTER CHARSET COLLATE COMMENT ENCRYPTION
 _SQL_MODE_ANSI_QUOTES = 0x4
 _SQL_MODE_NO_BACKSLASH_ESCAPES = 0x100000
 
-# Collation ids of the client character sets whose bytes can be decoded here: utf8mb3, utf8mb4,
-# ascii, binary (utf-8 or nothing); latin1. Ranges: SHOW COLLATION, both flavours.
-_LATIN1 = frozenset({5, 8, 15, 31, 47, 48, 49, 94})
+# Client character sets whose text is UTF-8, if it is any. Bytes of others may be valid UTF-8 too,
+# and then say something else.
+_UTF8 = frozenset({"utf8mb3", "utf8mb4", "ascii", "binary"})
 
 
 def classify(query: QueryEvent, filters: Filters) -> Statement:
@@ -339,8 +341,11 @@ def _decode(query: QueryEvent) -> str | None:
     """None when the client's character set could hide quotes or names."""
     if query.sql.isascii():
         return query.sql.decode("ascii")
-    if query.client_collation in _LATIN1:
-        return query.sql.decode("cp1252", "replace")
+    charset = charset_of(query.client_collation)
+    if charset == "latin1":
+        return latin1_text(query.sql)
+    if query.client_collation and charset not in _UTF8:
+        return None
     try:
         return query.sql.decode("utf-8")
     except UnicodeDecodeError:
