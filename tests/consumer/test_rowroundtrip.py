@@ -120,32 +120,30 @@ def test_texts_of_every_character_set_keep_their_bytes(pair: tuple[Source, Targe
     assert target.sql(query) == source.sql(query)
 
 
-@pytest.mark.parametrize("columns", [1, 6, 7, 8, 9, 16])
-def test_nulls_arrive_whatever_the_padding_of_their_bitmap(
-    pair: tuple[Source, Target], columns: int
-) -> None:
+def test_nulls_arrive_whatever_the_padding_of_their_bitmap(pair: tuple[Source, Target]) -> None:
     """Its unused bits are 0 on MySQL and 1 on MariaDB. Without a key before images have it too."""
     source, target = pair
-    listed = ", ".join(f"c{i} INT" for i in range(columns))
-    for each in (source, target):
-        each.sql("DROP TABLE IF EXISTS n", f"CREATE TABLE n ({listed})")
-    nothing = ", ".join(["NULL"] * columns)
-    all_but_last = ", ".join(map(str, range(columns - 1))) + ", NULL" if columns > 1 else "7"
-    last_only = ", ".join(["NULL"] * (columns - 1) + ["8"])
-    schema = source.describe("n")
-    records = transcoded(
-        source,
-        schema,
-        f"INSERT INTO n VALUES ({nothing}), ({nothing}), ({all_but_last}), ({last_only})",
-        f"UPDATE n SET c0 = 9 WHERE c{columns - 1} = 8",
-        "DELETE FROM n WHERE c0 IS NULL LIMIT 1",
-    )
-    assert len(records) == 6
-    writer = target.writer()
-    target.add(writer, target.plan(schema, "n"), records)
-    target.apply(writer)
-    query = f"SELECT * FROM n ORDER BY c0, c{columns - 1}"
-    assert target.sql(query) == source.sql(query)
+    for columns in (1, 7, 8, 9):
+        names = [f"c{i}" for i in range(columns)]
+        listed = ", ".join(f"{name} INT" for name in names)
+        for each in (source, target):
+            each.sql("DROP TABLE IF EXISTS n", f"CREATE TABLE n ({listed})")
+        schema = source.describe("n")
+        records = transcoded(
+            source,
+            schema,
+            f"INSERT INTO n ({names[0]}) VALUES (NULL), (NULL)",
+            f"INSERT INTO n ({names[0]}) VALUES (7)",
+            f"INSERT INTO n ({names[-1]}) VALUES (8)",
+            f"UPDATE n SET {names[0]} = 9 WHERE {names[-1]} = 8",
+            f"DELETE FROM n WHERE {names[0]} IS NULL LIMIT 1",
+        )
+        writer = target.writer()
+        target.add(writer, target.plan(schema, "n"), records)
+        target.apply(writer)
+        query = f"SELECT * FROM n ORDER BY {', '.join(names)}"
+        assert target.sql(query) == source.sql(query)
+        assert len(source.sql(query)) == 3
 
 
 def known(server: Source | Target) -> set[str]:
