@@ -54,8 +54,9 @@ class Applier:
         schema = self.target.schema(name)
         return self.target.plan(schema, name), Records(schema)
 
-    def apply(self, writer: Any) -> None:
-        packets = [Packet(writer.statement(int(time.time())))]
+    def apply(self, *writers: Any) -> None:
+        """In one transaction, each by itself."""
+        packets = [Packet(writer.statement(int(time.time()))) for writer in writers]
         self.session.transact("UPDATE checkpoint SET n = n + 1", [], packets)
 
     def checkpoint(self) -> int:
@@ -158,10 +159,17 @@ def test_groups_before_one_that_fails_are_taken_back_with_it(applier: Applier) -
     found = applier.target.run("SELECT id FROM t ORDER BY id")
     applier.target.run("ROLLBACK")
     assert found == [(1,), (2,), (3,)], "the statement isn't atomic"
-    with pytest.raises(ApplyRefused):
-        applier.apply(writer)
-    assert applier.sql("SELECT id, v FROM t") == [(3, 30)]
-    assert applier.checkpoint() == 0
+    others = [applier.target.writer() for _ in range(2)]
+    for number, other in enumerate(others):
+        applier.target.add(other, plan, inserts(records, {"id": 10 + number, "v": 0}))
+    for together in ([writer], [*others, writer]):
+        with pytest.raises(ApplyRefused):
+            applier.apply(*together)
+        assert applier.sql("SELECT id, v FROM t") == [(3, 30)]
+        assert applier.checkpoint() == 0
+    applier.apply(*others)
+    assert applier.sql("SELECT id FROM t ORDER BY id") == [(3,), (10,), (11,)]
+    assert applier.checkpoint() == 1
 
 
 @pytest.mark.parametrize("session", [0, 1])
@@ -213,6 +221,7 @@ def test_a_target_that_was_made_lenient_meanwhile_is_written_no_more(
         applier.target.run("ROLLBACK")
         with pytest.raises(PreflightError, match=f"{variable} is {lenient}"):
             applier.apply(writer)
+        assert applier.checkpoint() == 0
         with pytest.raises(PreflightError, match=f"{variable} is {lenient}"):
             open_session(own_mariadb)
         assert applier.sql("SELECT id, v FROM t") == [(1, 1)]
