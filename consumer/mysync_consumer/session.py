@@ -134,9 +134,18 @@ class Identity:
 class Session:
     """A session set up to apply rows. Not shared by threads."""
 
-    def __init__(self, connection: Connection, identity: Identity, wait_timeout: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        identity: Identity,
+        wait_timeout: int,
+        *,
+        row_events: bool,
+    ) -> None:
         self.connection = connection
         self.identity = identity
+        # Asked in front of each packet of rows: the variables hold at once, here too.
+        self._asks_modes = row_events and identity.flavor.is_mariadb
         self.escape = Escape(connection)
         self._keep_alive_after = wait_timeout / 3
         self._used = time.monotonic()
@@ -157,7 +166,8 @@ class Session:
         except (pymysql.err.Error, OSError) as error:
             _close(connection)
             raise _error(error, "set up the session") from error
-        return cls(connection, identity, apply.session_wait_timeout)
+        row_events = apply.via != "sql"
+        return cls(connection, identity, apply.session_wait_timeout, row_events=row_events)
 
     def close(self) -> None:
         """Closes at once, whatever is under way; the server rolls it back."""
@@ -184,15 +194,16 @@ class Session:
         """Runs one apply transaction; returns after COMMIT was confirmed.
 
         Raises ClaimLost when the compare-and-set matched nothing, ShapeChanged, ApplyRefused (a
-        permanent error, a warning or a row that isn't there), TargetBusy (same again) and
-        TargetUnavailable (claim again). In every case the transaction is rolled back or, at
+        permanent error, a warning or a row that isn't there), TargetBusy (same again),
+        PreflightError (MariaDB's applier isn't strict any more) and TargetUnavailable (claim
+        again). In every case the transaction is rolled back or, at
         TargetUnavailable, its outcome is unknown."""
         crash.crash_point(BEFORE_BEGIN)
         rest = iter(packets)
         parts = [b"BEGIN", compare_and_set.encode(), *(q for c in checks for q in c.queries())]
         first = next(rest, None)
         if first is not None:
-            parts.append(first.text)
+            parts.append(self._with_modes(first.text))
         try:
             if first is not None:
                 self.fits(first)
@@ -244,6 +255,9 @@ class Session:
             if changed:
                 self._drain()
                 raise ShapeChanged(check)
+        if found and self._asks_modes:
+            self._next_result()
+            self._judge_modes()
         for wanted in found:
             self._next_result()
             self._judge(wanted)
@@ -251,11 +265,24 @@ class Session:
 
     def _run(self, packet: Packet) -> None:
         connection: Any = self.connection
-        connection.query(packet.text)
+        connection.query(self._with_modes(packet.text))
+        if self._asks_modes:
+            self._judge_modes()
+            self._next_result()
         self._judge(packet.found[0])
         for wanted in packet.found[1:]:
             self._next_result()
             self._judge(wanted)
+
+    def _with_modes(self, text: bytes) -> bytes:
+        return b";".join((MODES_SELECT, text)) if self._asks_modes else text
+
+    def _judge_modes(self) -> None:
+        try:
+            require_strict(self.connection._result.rows[0])  # type: ignore[attr-defined]
+        except PreflightError:
+            self._drain()
+            raise
 
     def _judge(self, wanted: int | None) -> None:
         """No warning, and as many rows as there must be (FOUND_ROWS: unchanged ones count)."""
@@ -370,7 +397,8 @@ def set_up(connection: Connection, apply: ApplySettings) -> Identity:
             cursor.execute("SET SESSION max_statement_time = 0, check_constraint_checks = 0")
             server = _mariadb_identity(cursor, server_id)
             if apply.via != "sql":
-                check_mariadb_modes(cursor)
+                cursor.execute(MODES_SELECT.decode())
+                require_strict(cursor.fetchone() or ())
         else:
             # With a limit a long IN becomes a scan, and a warning.
             cursor.execute("SET SESSION range_optimizer_max_mem_size = 0")
@@ -389,18 +417,19 @@ def set_up(connection: Connection, apply: ApplySettings) -> Identity:
     return Identity(what, server, int(packet))
 
 
-def check_mariadb_modes(cursor: Any) -> None:
-    """MariaDB's applier obeys global variables that would hide conflicts: read at each session
-    start."""
-    cursor.execute(
-        "SHOW GLOBAL VARIABLES"
-        " WHERE Variable_name IN ('slave_exec_mode', 'slave_run_triggers_for_rbr')"
-    )
-    wanted = {"slave_exec_mode": "STRICT", "slave_run_triggers_for_rbr": "NO"}
+STRICT_MODES = {"slave_exec_mode": "STRICT", "slave_run_triggers_for_rbr": "NO"}
+"""MariaDB's applier obeys these global variables; any other value would hide conflicts or run
+triggers twice."""
+
+MODES_SELECT = b"SELECT " + ", ".join(f"@@GLOBAL.{name}" for name in STRICT_MODES).encode()
+
+
+def require_strict(found: Sequence[object]) -> None:
+    """Raises PreflightError unless MODES_SELECT has found what has to be."""
     failures = [
-        (f"{name} is {value}", f"SET GLOBAL {name} = '{wanted[name]}'")
-        for name, value in cursor.fetchall()
-        if value != wanted[name]
+        (f"{name} is {value}", f"SET GLOBAL {name} = '{wanted}'")
+        for (name, wanted), value in zip(STRICT_MODES.items(), found, strict=True)
+        if value != wanted
     ]
     if failures:
         raise PreflightError("the target would not apply row events strictly", failures)

@@ -20,12 +20,13 @@ from sqlglot.dialects.mysql import MySQL
 from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import TokenType
 
+from mysync_schemas.collations import charset_of
+
 __all__ = ["Dialect", "Token", "Unreadable", "decode", "tokens_of"]
 
 _SQL_MODE_ANSI_QUOTES: Final = 0x4
 _SQL_MODE_NO_BACKSLASH_ESCAPES: Final = 0x100000
 
-_UTF8: Final = "utf-8"
 _LETTER: Final = "ÿ"
 
 
@@ -78,54 +79,40 @@ def decode(name: bytes, collation: int) -> str:
     try:
         if name.isascii():
             return name.decode("ascii")
-        if collation in _LATIN1:
+        charset = charset_of(collation)
+        if charset == "latin1":
             return name.decode("cp1252")
-        if _base(collation) in _OTHERS:
-            raise Unreadable(
-                f"a name in the character set of collation {collation} isn't read here"
-            )
-        return name.decode(_UTF8)
+        if collation and charset not in _UTF8:
+            raise Unreadable(f"a name in character set {charset} isn't read here")
+        return name.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Unreadable(f"a name can't be decoded: {error}") from error
 
 
 # -- characters
 
-# Collations by id (information_schema.collations of both servers; MariaDB's nopad ones are 1,024
-# later). Those of utf8mb3, utf8mb4, ascii and binary are all others.
-_LATIN1: Final = frozenset({5, 8, 15, 31, 47, 48, 49, 94, 1032, 1071})
-_SJIS: Final = frozenset({13, 88, 95, 96})  # and cp932
-_BIG5: Final = frozenset({1, 84})
-_GBK: Final = frozenset({28, 87})
-_GB18030: Final = frozenset({248, 249, 250})
-_SWE7: Final = frozenset({10, 82})  # its quotes are letters
-_OTHERS: Final = (
-    _SJIS | _BIG5 | _GBK | _GB18030 | _SWE7
-    | {2, 9, 21, 27, 77, 3, 69, 4, 80, 6, 72, 7, 74, 12, 91, 14, 23, 50, 51, 52, 16, 71, 18, 89}
-    | {19, 85, 22, 75, 24, 86, 25, 70, 20, 41, 42, 79, 26, 34, 44, 66, 99, 29, 58, 59, 57, 67, 30}
-    | {78, 32, 64, 36, 68, 37, 73, 38, 43, 39, 53, 40, 81, 92, 93, 97, 98}
-)  # fmt: skip
+# Client character sets in which a byte of ASCII may be half of a character.
 _DOUBLE: Final = {
-    _SJIS: re.compile(rb"[\x81-\x9f\xe0-\xfc][\x40-\x7e\x80-\xfc]"),
-    _BIG5: re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]"),
-    _GBK: re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]"),
-    _GB18030: re.compile(rb"[\x81-\xfe](?:[\x30-\x39][\x81-\xfe][\x30-\x39]|[\x40-\x7e\x80-\xfe])"),
+    "sjis": re.compile(rb"[\x81-\x9f\xe0-\xfc][\x40-\x7e\x80-\xfc]"),
+    "cp932": re.compile(rb"[\x81-\x9f\xe0-\xfc][\x40-\x7e\x80-\xfc]"),
+    "big5": re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]"),
+    "gbk": re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]"),
+    "gb18030": re.compile(
+        rb"[\x81-\xfe](?:[\x30-\x39][\x81-\xfe][\x30-\x39]|[\x40-\x7e\x80-\xfe])"
+    ),
 }
-
-
-def _base(collation: int) -> int:
-    return collation - 1024 if 1024 <= collation < 2048 else collation
+# Those whose text is UTF-8, if it is any. Bytes of others may be valid UTF-8 that says another
+# thing.
+_UTF8: Final = frozenset({"utf8mb3", "utf8mb4", "ascii", "binary"})
 
 
 def _letters(sql: bytes, collation: int) -> str:
     """As many characters as bytes."""
-    if sql.isascii() and _base(collation) not in _SWE7:
-        return sql.decode("ascii")
-    if _base(collation) in _SWE7:
+    charset = charset_of(collation)
+    if charset == "swe7":
         raise Unreadable("swe7 has letters where ASCII has quotes")
-    for ids, double in _DOUBLE.items():
-        if _base(collation) in ids:
-            sql = double.sub(lambda found: b"\xff" * len(found[0]), sql)
+    if charset in _DOUBLE:
+        sql = _DOUBLE[charset].sub(lambda found: b"\xff" * len(found[0]), sql)
     return re.sub("[\x80-\xff]", _LETTER, sql.decode("latin-1"))
 
 

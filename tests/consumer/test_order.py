@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from fix_topics import MakeStage, Stage
 from mysync_schemas.markers import Line
 
@@ -156,3 +158,51 @@ def test_many_lines_in_a_row_are_passed(stage: Stage) -> None:
             stage.writer.line(Line.CLEAR if number % 2 else Line.ADOPT)
     stage.wait_applied()
     stage.assert_items()
+
+
+@pytest.mark.parametrize("server", ["mysql_b", "mariadb_b"])
+@pytest.mark.parametrize("via", ["row_events", "sql"])
+def test_unique_values_that_rows_hand_on_to_each_other_arrive_with_their_last_owners(
+    make_stage: MakeStage, server: str, via: str, request: pytest.FixtureRequest
+) -> None:
+    """All in one batch: what only the net effect of each row is can't be written in any order."""
+    stage = make_stage(request.getfixturevalue(server), apply={"via": via})
+    stage.begin("CREATE TABLE items (id INT PRIMARY KEY, v INT, UNIQUE KEY (v))")
+    write, rows = stage.writer, {id_: {"id": id_, "v": id_} for id_ in range(1, 4)}
+
+    def give(id_: int, v: int) -> None:
+        write.update(stage.items, rows[id_], {"id": id_, "v": v})
+        rows[id_] = {"id": id_, "v": v}
+
+    with write:
+        for row in rows.values():
+            write.insert(stage.items, row)
+        for id_, v in ((1, 9), (2, 1), (3, 2), (1, 3)):  # around in a circle
+            give(id_, v)
+        write.delete(stage.items, rows[2])
+        write.insert(stage.items, {"id": 4, "v": 1})
+    stage.ready()
+    stage.wait_applied()
+    assert stage.sql("SELECT id, v FROM items ORDER BY id") == [(1, 3), (3, 2), (4, 1)]
+
+
+@pytest.mark.parametrize("server", ["mysql_b", "mariadb_b"])
+def test_the_checkpoints_time_goes_on_though_row_events_set_the_sessions(
+    make_stage: MakeStage, server: str, request: pytest.FixtureRequest
+) -> None:
+    stage = make_stage(request.getfixturevalue(server), topics={"partitions": 1}).begin()
+    stage.ready()
+    with stage.writer:
+        stage.put(1, 1)
+    stage.wait_applied()
+    ((first,),) = stage.sql("SET time_zone = '+00:00'", "SELECT SYSDATE(6)")
+    later = f"SYSDATE(6) > '{first}' + INTERVAL 1.2 SECOND"
+    stage.wait(
+        lambda: stage.sql("SET time_zone = '+00:00'", f"SELECT {later}") == [(1,)],
+        "the server's next second",
+    )
+    with stage.writer:
+        stage.put(2, 2)
+    stage.wait_applied()
+    updated = f"SELECT updated_at > '{first}' + INTERVAL 1 SECOND FROM mysync.checkpoint"
+    assert stage.sql(f"{updated} WHERE pipeline = '{stage.name}' AND partition_id = 0") == [(1,)]

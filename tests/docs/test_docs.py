@@ -1,5 +1,6 @@
 """The documentation keeps up: errors, settings and links that exist are named, and only those."""
 
+import ast
 import importlib
 import inspect
 import re
@@ -72,3 +73,21 @@ def test_make_targets_that_are_named_exist(page: Path) -> None:
     commands = [*re.findall(r"`(make [^`]*)`", page.read_text()), *"".join(blocks).splitlines()]
     for target in re.findall(r"^make ([a-z]+)", "\n".join(commands), re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def damages() -> list[str]:
+    """The rows of the tables of `docs/damage.md`, but for their heads."""
+    lines = (ROOT / "docs/damage.md").read_text().splitlines()
+    rows = [line for line in lines if line.startswith("| ")]
+    return [row for row in rows if not row.startswith("| what goes wrong")]
+
+
+@pytest.mark.parametrize("row", damages(), ids=lambda row: row.split("|")[1].strip()[:50])
+def test_every_damage_names_tests_that_exist(row: str) -> None:
+    assert row.count("|") == 4, "what goes wrong, what mysync does, tests"
+    named = re.findall(r"`([^`]*)::(\w+)`", row.split("|")[3])
+    assert named
+    for path, name in named:
+        module = ast.parse((ROOT / path).read_text())
+        functions = {node.name for node in module.body if isinstance(node, ast.FunctionDef)}
+        assert name in functions, f"{path} has no {name}"

@@ -15,6 +15,8 @@ from binlog_kinds import KINDS, TABLES, Flavor, Kind, ordinary
 from capture_rig import Captured, CaptureRig, Place
 from mysync_lab.sql import SqlServer
 from mysync_producer.events import EventType
+from mysync_producer.filters import Filters
+from mysync_runtime.errors import DdlInStream, UnsupportedEvent
 
 _numbers = count()
 
@@ -157,6 +159,130 @@ def test_a_log_that_a_kill_of_the_source_broke_off(
         for place in (*whole.boundaries[-4:], *whole.parts[-8::2]):
             rest = rig.capture(place, end)
             assert rest.records == whole.records[place.records :], place
+        cursor.execute(f"DROP DATABASE {db}")
+
+
+METADATA = {"mysql": "MINIMAL", "mariadb": "NO_LOG"}
+
+
+@pytest.mark.parametrize("flavor", ["mysql", "mariadb"])
+def test_column_names_are_each_events_own_whatever_the_variable_says_by_now(
+    flavor: Flavor, servers: dict[Flavor, SqlServer]
+) -> None:
+    server, db = servers[flavor], f"kinds_{next(_numbers)}"
+    variable = "SET GLOBAL binlog_row_metadata"
+    create = "CREATE TABLE t (id INT UNSIGNED PRIMARY KEY, e ENUM('ä','b') CHARACTER SET latin1)"
+    with server.connect() as connection, connection.cursor() as cursor:
+        for sql in (f"CREATE DATABASE {db}", f"USE {db}", create):
+            cursor.execute(sql)
+        rig = CaptureRig(server, db)
+        start = rig.here()
+        try:
+            cursor.execute("INSERT INTO t VALUES (4294967295, 'ä')")
+            end = rig.end()
+            cursor.execute(f"{variable} = '{METADATA[flavor]}'")
+            rig.assert_shown(rig.capture(start, end).records, cursor)
+            cursor.execute("FLUSH TABLES")
+            cursor.execute("INSERT INTO t VALUES (1, 'b')")
+            cursor.execute(f"{variable} = 'FULL'")
+            with pytest.raises(UnsupportedEvent, match="without column names"):
+                rig.capture(start, rig.end())
+        finally:
+            cursor.execute(f"{variable} = 'FULL'")
+            cursor.execute(f"DROP DATABASE {db}")
+
+
+def test_files_that_begin_with_tagged_gtids_are_read_from_any_place(own_mysql: SqlServer) -> None:
+    """Readers that don't know of tags break at the list that begins each later file."""
+    db = f"kinds_{next(_numbers)}"
+    with own_mysql.connect() as connection, connection.cursor() as cursor:
+        for sql in (f"CREATE DATABASE {db}", f"USE {db}", *TABLES):
+            cursor.execute(sql)
+        rig = CaptureRig(own_mysql, db)
+        start = rig.here()
+        for n in range(3):
+            tag = ("", ":blue", "")[n]
+            for sql in (f"SET SESSION gtid_next = 'AUTOMATIC{tag}'", *ordinary(n)):
+                cursor.execute(sql)
+            cursor.execute("SET SESSION gtid_next = 'AUTOMATIC'")
+            cursor.execute("FLUSH BINARY LOGS")
+        end = rig.end()
+        whole = rig.capture(start, end)
+        assert {EventType.PREVIOUS_GTIDS, EventType.GTID_TAGGED} <= whole.types
+        rig.assert_shown(whole.records, cursor)
+        assert any(":blue:" in (place.gtids or "") for place in whole.boundaries)
+        for place in whole.boundaries:
+            assert rig.capture(place, end).records == whole.records[place.records :], place
+        cursor.execute(f"DROP DATABASE {db}")
+
+
+@pytest.mark.parametrize("flavor", ["mysql", "mariadb"])
+def test_who_begins_before_the_first_transaction_misses_none(
+    flavor: Flavor, servers: dict[Flavor, SqlServer]
+) -> None:
+    """No GTIDs at all aren't a wish to begin at the log's end."""
+    server, db = servers[flavor], f"kinds_{next(_numbers)}"
+    reset = "RESET MASTER" if flavor == "mariadb" else "RESET BINARY LOGS AND GTIDS"
+    with server.connect() as connection, connection.cursor() as cursor:
+        for sql in (f"CREATE DATABASE {db}", f"USE {db}", *TABLES, reset):
+            cursor.execute(sql)
+        rig = CaptureRig(server, db)
+        start = rig.here()
+        assert start.gtids == ""
+        for sql in ordinary(1):
+            cursor.execute(sql)
+        rig.assert_shown(rig.capture(start, rig.end()).records, cursor)
+        cursor.execute(f"DROP DATABASE {db}")
+
+
+def test_an_alter_in_two_phases_passes_for_other_tables_and_stops_for_ours(
+    own_mariadb: SqlServer,
+) -> None:
+    """Its events carry a variable that not every reader knows, and the statement twice."""
+    db = f"kinds_{next(_numbers)}"
+    with own_mariadb.connect() as connection, connection.cursor() as cursor:
+        for sql in (f"CREATE DATABASE {db}", f"USE {db}", *TABLES, f"CREATE DATABASE {db}_not"):
+            cursor.execute(sql)
+        cursor.execute(f"CREATE TABLE {db}_not.t (id INT PRIMARY KEY)")
+        rig = CaptureRig(own_mariadb, db)
+        start = rig.here()
+        alter = "ALTER TABLE {} ADD COLUMN c INT"
+        cursor.execute("SET SESSION binlog_alter_two_phase = ON")
+        for sql in (*ordinary(1), alter.format(f"{db}_not.t"), *ordinary(2)):
+            cursor.execute(sql)
+        rig.assert_shown(rig.capture(start, rig.end()).records, cursor)
+        cursor.execute(alter.format("docs"))
+        with pytest.raises(DdlInStream, match=rf"table {db}\.docs"):
+            rig.capture(start, rig.end())
+        for name in (db, f"{db}_not"):
+            cursor.execute(f"DROP DATABASE {name}")
+
+
+@pytest.mark.parametrize(
+    ("charset", "written", "table"),
+    [
+        ("latin1", b"sp\xe4t", "sp\xe4t"),
+        ("latin1", b"c\x81", "c\x81"),  # Windows-1252 doesn't define it, the servers do
+        ("gbk", b"\xc3\xa4", "\u76f2"),  # as UTF-8 it would be another name
+        ("koi8r", b"\xc3\xa4", "\u0446\u2553"),
+    ],
+)
+@pytest.mark.parametrize("flavor", ["mysql", "mariadb"])
+def test_a_statement_concerns_a_table_in_whatever_character_set_it_was_written(
+    flavor: Flavor, servers: dict[Flavor, SqlServer], charset: str, written: bytes, table: str
+) -> None:
+    server, db = servers[flavor], f"kinds_{next(_numbers)}"
+    with server.connect(database="mysql") as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {db}")
+        cursor.execute(f"CREATE TABLE {db}.`{table}` (id INT PRIMARY KEY)")
+        rig = CaptureRig(server, db)
+        rig.filters = Filters([f"{db}.{table}"])
+        start = rig.here()
+        cursor.execute(f"SET NAMES {charset}")
+        connection.query(b"TRUNCATE " + db.encode() + b".`" + written + b"`")
+        with pytest.raises(DdlInStream):
+            rig.capture(start, rig.end())
+        cursor.execute("SET NAMES utf8mb4")
         cursor.execute(f"DROP DATABASE {db}")
 
 

@@ -51,6 +51,26 @@ def test_a_bad_row_after_a_good_one_leaves_neither_a_record_nor_its_number(
     assert not transaction.sent
 
 
+@pytest.mark.parametrize("kind", [EventType.HEARTBEAT_V2, EventType.INTVAR, EventType.RAND])
+def test_events_without_rows_move_the_place_and_nothing_else(kind: EventType) -> None:
+    """Servers send a HEARTBEAT_V2 past four gigabytes only, INTVAR and RAND before statements."""
+    transaction = SourceTransaction(BinlogPosition("log.000001", 4), None, TakenBack())
+    transaction.rotate("log.000001", 4)
+    tables: Any = SimpleNamespace()
+    capture = Capture(
+        tables,
+        Filters(["*.*"]),
+        Sequencer(7, [7]),
+        transaction,
+        1,
+        XaTransactions(MemoryLog(()), {}, 1_000),
+    )
+    assert list(capture.take(Event(kind, 0, 1, 200, 0, b"\x01\x0alog.000001"))) == []
+    assert capture.batch == [[]]
+    assert transaction.boundary == BinlogPosition("log.000001", 4)
+    assert capture.where == "log.000001:200"
+
+
 def test_tables_that_are_not_replicated_do_not_fill_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

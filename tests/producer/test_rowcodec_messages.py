@@ -116,11 +116,23 @@ def test_every_size_around_a_message_is_whole(source: Source, rowcodec: ModuleTy
     assert 0 < single < 400
 
 
-def test_a_minimal_image_is_refused(source: Source, rowcodec: ModuleType) -> None:
-    table(source, "id INT PRIMARY KEY, v INT, w INT")
-    source.sql("SET SESSION binlog_row_image = MINIMAL")
+@pytest.mark.parametrize(
+    ("image", "change"),
+    [
+        ("MINIMAL", "v = 2"),
+        ("NOBLOB", "v = 2"),
+        ("MINIMAL", "doc = 'null'"),  # beside the columns that aren't there
+    ],
+)
+def test_an_image_that_leaves_columns_out_is_refused(
+    source: Source, rowcodec: ModuleType, image: str, change: str
+) -> None:
+    table(source, "id INT PRIMARY KEY, v INT, doc JSON, b BLOB")
+    source.sql(f"SET SESSION binlog_row_image = {image}")
     try:
-        inserted, updated = source.capture("INSERT INTO t VALUES (1, 1, 1)", "UPDATE t SET v = 2")
+        inserted, updated = source.capture(
+            "INSERT INTO t VALUES (1, 1, '{}', 'b')", f"UPDATE t SET {change}"
+        )
     finally:
         source.sql("SET SESSION binlog_row_image = FULL")
     rig = Rig(rowcodec, source.describe("t"), inserted)

@@ -2,7 +2,10 @@
 
 import random
 
+import pytest
+
 from fix_capture import MakePublished, Published
+from fix_own_servers import run_sql
 from mysync_lab.layout import wait_until
 from mysync_lab.sql import SqlServer
 from published import assert_in_order, replayed
@@ -96,6 +99,34 @@ def test_sigterm_ends_it_cleanly_and_a_restart_goes_on_where_it_was(published: P
     topics = published.caught_up_topics()
     assert_in_order(topics)
     assert [row.value["after"]["id"] for row in topics.rows()] == [1, 2]
+
+
+@pytest.mark.xdist_group("own servers")
+@pytest.mark.parametrize("server", ["own_mysql", "own_mariadb"])
+def test_a_connection_that_is_made_again_and_again_delivers_nothing_twice(
+    make_published: MakePublished, server: str, request: pytest.FixtureRequest
+) -> None:
+    """Readers by GTID that begin where they first did would send everything again."""
+    source: SqlServer = request.getfixturevalue(server)
+    published = make_published(source)
+    published.on_source(ITEMS)
+    service = published.start()
+
+    def cut() -> None:
+        began = service.log.read_text().count('"streaming"')
+        dumps = "FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'"
+        for (id_,) in run_sql(source, f"SELECT id {dumps}"):
+            run_sql(source, f"KILL {id_}")
+        wait_until(lambda: service.log.read_text().count('"streaming"') > began, "another dump", 60)
+
+    for id_ in range(1, 4):
+        published.on_source(f"INSERT INTO items VALUES ({id_}, 'n', 1)")
+        published.catch_up()
+        cut()
+        cut()
+    topics = published.caught_up_topics()
+    assert_in_order(topics)
+    assert [row.key for row in topics.rows()] == [{"id": id_} for id_ in range(1, 4)]
 
 
 def test_random_kills_lose_and_double_nothing(published: Published) -> None:
