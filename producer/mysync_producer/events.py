@@ -149,7 +149,7 @@ def parse_rotate(body: bytes) -> tuple[str, int]:
     except BadPosition as error:
         raise CorruptEvent(f"a ROTATE event: {error}") from None
     # The first one of a stream may have no checksum: another one, damaged, looks like that.
-    if position < FIRST or not file.isprintable():
+    if position < FIRST or min(file) < " ":
         raise CorruptEvent(f"a ROTATE event to {file!r}, position {position}")
     return file, position
 
