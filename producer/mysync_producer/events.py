@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 from mysync_producer.xid import parse_gtid_xid
 from mysync_runtime.errors import CorruptEvent
+from mysync_schemas.errors import BadPosition
+from mysync_schemas.position import FIRST, BinlogPosition
 
 __all__ = [
     "ARTIFICIAL",
@@ -141,7 +143,15 @@ def parse_rotate(body: bytes) -> tuple[str, int]:
     """The next file and the position in it."""
     if len(body) < 9:
         raise CorruptEvent("a ROTATE event without a file name")
-    return body[8:].decode("utf-8", "replace"), int.from_bytes(body[:8], "little")
+    file, position = body[8:].decode("utf-8", "replace"), int.from_bytes(body[:8], "little")
+    try:
+        BinlogPosition(file, position)
+    except BadPosition as error:
+        raise CorruptEvent(f"a ROTATE event: {error}") from None
+    # The first one of a stream may have no checksum: another one, damaged, looks like that.
+    if position < FIRST or min(file) < " ":
+        raise CorruptEvent(f"a ROTATE event to {file!r}, position {position}")
+    return file, position
 
 
 _ANOTHER_TIME = 1 << 55

@@ -139,6 +139,8 @@ def _extent(kind: ColumnType, meta: int) -> _Extent:
             return _fixed(meta)
         case ColumnType.NEWDECIMAL:
             whole, scale = (meta & 255) - (meta >> 8), meta >> 8
+            if whole < 0:
+                raise CorruptEvent(f"a column of type DECIMAL({meta & 255},{scale})")
             return _fixed(
                 (whole // 9 + scale // 9) * 4 + _DIGIT_BYTES[whole % 9] + _DIGIT_BYTES[scale % 9]
             )

@@ -142,7 +142,8 @@ def _more(reader: _Reader, have: bytes, wanted: int) -> bytes:
     """`have` and what follows: `wanted` bytes at least, unless the payload ends."""
     pieces, size = [have], len(have)
     while size < wanted:
-        piece = reader.read(max(_PIECE, wanted - size))
+        # No more at once: a size that isn't true would be taken from memory before it shows.
+        piece = reader.read(_PIECE)
         if not piece:
             break
         pieces.append(piece)

@@ -5,9 +5,10 @@ in which something may be queued: this buffer, TLS's, and the kernel's.
 
 Checksums have one rule: the format description carries one always; every other event, real or
 made up, follows the last format description; before the first one, what was asked of the server.
-Each is verified. A frame that can't be what it claims to be raises `CorruptEvent`; a connection
-that ends or falls silent raises `ConnectionLost`; the server's own refusals become the error that
-they mean.
+Each is verified; a format description that says there are none is no longer believed when the
+event after it has one that fits. A frame that can't be what it claims to be raises `CorruptEvent`;
+a connection that ends or falls silent raises `ConnectionLost`; the server's own refusals become the
+error that they mean.
 """
 
 import select
@@ -73,6 +74,7 @@ class BinlogStream:
         self._data = b""
         self._at = 0
         self._checksum = True
+        self._doubted = False  # whether the format description's word for no checksums is untried
         self.file = ""
         self.position = 0  # end of the last event in `file`, 32 bits as the server says it
         self._poll = select.poll()
@@ -132,10 +134,18 @@ class BinlogStream:
             if description.checksum:
                 self._verify(data, start, end)
             self._checksum = description.checksum
+            self._doubted = not description.checksum
         else:
             if self._checksum and (kind != _ROTATE or self.file or _crc_fits(data, start, end)):
                 self._verify(data, start, end)
                 end -= 4
+            elif self._doubted and _crc_fits(data, start, end):
+                raise CorruptEvent(
+                    "an event with a checksum, where the format description says there are none",
+                    where=f"after {self.where}",
+                )
+            else:
+                self._doubted = False
             body = data[start + HEADER_SIZE : end]
             if kind == _ROTATE:
                 self.file, self.position = parse_rotate(body)

@@ -13,7 +13,8 @@ from mysync_runtime.errors import CorruptEvent
 __all__ = ["parse_gtid_xid", "parse_xa", "parse_xa_prepare"]
 
 _STATEMENT = re.compile(
-    rb"XA (START|END|PREPARE|COMMIT|ROLLBACK) X'([0-9a-f]*)',X'([0-9a-f]*)',(-?\d+)\s*"
+    rb"XA (START|END|PREPARE|COMMIT|ROLLBACK) X'((?:[0-9a-f]{2})*)',X'((?:[0-9a-f]{2})*)',"
+    rb"(-?\d{1,10})\s*"
     rb"(ONE PHASE)?",
     re.IGNORECASE,
 )

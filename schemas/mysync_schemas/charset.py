@@ -126,6 +126,8 @@ class CharsetTable:
         self.supplementary = supplementary
         self.ascii = all(self.codes.get(code) == bytes((code,)) for code in range(128))
         self._chars = {code: chr(point) for point, code in self.codes.items()}
+        if b"" in self._chars:
+            raise BadCharset(f"{name}: a character without a code")
         if len(self._chars) != len(self.codes):
             raise BadCharset(f"{name}: two characters have one code")
         self._sizes = sorted({len(code) for code in self._chars})

@@ -145,7 +145,7 @@ class GtidSet:
         """Takes in `uuid:number` or `uuid:tag:number`."""
         sid, _, digits = gtid.rpartition(":")
         intervals = self._sids.get(sid)
-        if intervals is None or not (digits.isascii() and digits.isdecimal()):
+        if intervals is None or not _is_number(digits):
             sid, number = _gtid(gtid)
             intervals = self._sids.setdefault(sid, _Intervals())
         else:
@@ -282,11 +282,16 @@ def _uuid(text: str, where: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
+def _is_number(digits: str) -> bool:
+    """Of 64 bits at most, or not much more."""
+    return digits.isascii() and digits.isdecimal() and len(digits) <= 20
+
+
 def _gtid(gtid: str) -> tuple[str, int]:
     """(sid, number) of one GTID, checked."""
     parts = gtid.strip().split(":")
     digits = parts[-1]
-    if len(parts) not in (2, 3) or not (digits.isascii() and digits.isdecimal()):
+    if len(parts) not in (2, 3) or not _is_number(digits):
         raise BadGtid(f"{gtid!r} isn't a GTID such as 'uuid:7' or 'uuid:tag:7'")
     sid = _uuid(parts[0], gtid)
     if len(parts) == 3:
@@ -394,7 +399,7 @@ class MariadbGtidSet:
 def _mariadb_gtid(text: str) -> tuple[int, int, int]:
     """(domain, server id, number) of `d-s-n`, checked. Cheap: once per transaction."""
     parts = text.strip().split("-")
-    if len(parts) != 3 or not all(part.isascii() and part.isdecimal() for part in parts):
+    if len(parts) != 3 or not all(map(_is_number, parts)):
         raise BadGtid(f"{text!r} isn't a MariaDB GTID such as '0-1-42'")
     domain, server_id, number = map(int, parts)
     if domain >= 1 << 32 or server_id >= 1 << 32 or number >= 1 << 64:

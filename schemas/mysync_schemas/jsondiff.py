@@ -21,11 +21,12 @@ __all__ = ["apply_diffs"]
 
 _REPLACE, _INSERT, _REMOVE = range(3)
 _OBJECT, _ARRAY = 0x00, 0x02
+_MAX_LEGS = 100  # as deep as a document may be (JSON_DOCUMENT_MAX_DEPTH)
 
 # One leg: .name, ."quoted name", [7], [last], [last-7]
 _LEG = re.compile(
     r'\s*(?:\.\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<name>[^\s."\[\]*]+))'
-    r"|\[\s*(?:(?P<cell>\d+)|last(?:\s*-\s*(?P<back>\d+))?)\s*\])"
+    r"|\[\s*(?:(?P<cell>\d{1,10})|last(?:\s*-\s*(?P<back>\d{1,10}))?)\s*\])"
 )
 # Bytes of the values that have no length of their own; small ones stand in their entries.
 _FIXED = {0x04: 1, 0x05: 2, 0x06: 2, 0x07: 4, 0x08: 4, 0x09: 8, 0x0A: 8, 0x0B: 8}
@@ -169,6 +170,8 @@ def _legs(path: bytes) -> list[Leg]:
         else:
             legs.append((leg["cell"] is None, int(leg["cell"] or leg["back"] or 0)))
         at = leg.end()
+    if len(legs) > _MAX_LEGS:
+        raise JsonError(f"a JSON path of {len(legs)} legs")
     return legs
 
 

@@ -72,7 +72,7 @@ class BinlogPosition:
     def parse(cls, text: str) -> BinlogPosition:
         """Reads `file:pos`."""
         file, colon, pos = text.strip().rpartition(":")
-        if not colon or not (pos.isascii() and pos.isdecimal()):
+        if not colon or not (pos.isascii() and pos.isdecimal() and len(pos) <= 20):
             raise BadPosition(f"{text!r} isn't a binlog position such as 'binlog.000042:4'")
         return cls(file, int(pos))
 

@@ -9,6 +9,9 @@ import pytest
 
 from capture_rig import CaptureRig
 from mysync_lab.sql import SqlServer
+from mysync_producer.partialrows import full_rows
+from mysync_producer.tablemap import TableMap
+from mysync_runtime.errors import CorruptEvent
 from mysync_schemas import jsondiff
 from mysync_schemas.errors import JsonError
 from mysync_schemas.jsonb import from_text, to_text
@@ -148,7 +151,7 @@ DOCUMENT = from_text('{"a": [1, 2], "b": {"c": "x"}}')
 
 
 def diff(operation: int, path: str, value: str | None = None) -> bytes:
-    data = bytes([operation, len(path)]) + path.encode()
+    data = bytes([operation, 0xFC]) + len(path).to_bytes(2, "little") + path.encode()
     if value is not None:
         document = from_text(value)
         data += bytes([len(document)]) + document
@@ -179,6 +182,35 @@ def diff(operation: int, path: str, value: str | None = None) -> bytes:
 def test_a_difference_that_does_not_fit_is_said_to_be_wrong(diffs: bytes) -> None:
     with pytest.raises(JsonError):
         apply_diffs(DOCUMENT, diffs)
+
+
+@pytest.mark.parametrize(
+    "path", [f"$.a[{'9' * 30}]", f"$.a[{'9' * 5000}]", f"$.a[last-{'9' * 5000}]", "$.a[0]" * 9]
+)
+def test_a_cell_of_any_number_is_there_or_not(path: str) -> None:
+    for operation in (0, 1, 2):
+        with pytest.raises(JsonError):
+            apply_diffs(DOCUMENT, diff(operation, path, None if operation == 2 else "1"))
+
+
+def test_a_cell_far_behind_the_last_one_is_put_there() -> None:
+    assert to_text(apply_diffs(DOCUMENT, diff(1, "$.a[4294967295]", "3")))[0] == (
+        '{"a": [1, 2, 3], "b": {"c": "x"}}'
+    )
+
+
+def test_a_path_deeper_than_any_document_is_refused() -> None:
+    """One whose only cell is itself has no end."""
+    itself = b"\x02\x01\x00\x07\x00\x02\x00\x00"
+    with pytest.raises(JsonError, match="legs"):
+        apply_diffs(itself, diff(0, "$" + "[0]" * 3000, "1"))
+
+
+def test_a_decimal_with_more_digits_behind_the_point_than_it_has_is_refused() -> None:
+    """Its values would have less than no bytes, and a row no end."""
+    found = TableMap(1, 0, "d", "t", bytes([246]), (1 | 200 << 8,), (True,))
+    with pytest.raises(CorruptEvent, match="DECIMAL"):
+        full_rows(bytes(200), 0, found)
 
 
 def test_fuzzed_documents_and_differences_give_a_clean_error() -> None:

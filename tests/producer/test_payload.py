@@ -54,6 +54,22 @@ def test_a_transaction_of_any_size_takes_the_memory_of_its_largest_event() -> No
     assert peak < 4_000_000
 
 
+def test_a_size_that_is_not_true_takes_no_memory() -> None:
+    claims = _HEADER.pack(7, EventType.WRITE_ROWS, 3, 0xFFFFFFF0, 0, 0)
+    event = payload(b"", zstandard.compress(claims))
+    event = event._replace(
+        body=event.body.replace(b"\x03\x09" + lenenc(0), b"\x03\x09" + lenenc(1 << 60))
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorruptEvent, match="ends within"):
+            list(inner_events(event))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000
+
+
 PLAIN = inner(b"rows") * 3
 PACKED = zstandard.compress(PLAIN)
 

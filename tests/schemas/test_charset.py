@@ -93,6 +93,8 @@ def test_codes_that_cant_be_told_apart_are_refused() -> None:
         CharsetTable("twice", {1: b"a", 2: b"a"})
     with pytest.raises(BadCharset, match="begins with"):
         CharsetTable("heads", {1: b"a", 2: b"ab"})
+    with pytest.raises(BadCharset, match="without a code"):
+        CharsetTable("nothing", {1: b"a", 2: b""})
 
 
 @pytest.mark.parametrize("table", [WIDE, EIGHT, ALL], ids=lambda table: table.name)

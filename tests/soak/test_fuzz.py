@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import dumpstream
 from binlog_rows import Decoder, Source
 from image_rig import Records
 from image_tables import EVERY_KIND, ROW, schema_of, target_of
@@ -19,7 +20,7 @@ from mysync_consumer.rowerrors import CorruptRecord, UnwritableValue
 from mysync_consumer.rowimage import ImagePlan
 from mysync_consumer.rowread import BadBytes, TableReader, read_row
 from mysync_lab.sql import SqlServer
-from mysync_producer import events, rowcodec
+from mysync_producer import events, rowcodec, stream
 from mysync_producer.events import Event, EventType
 from mysync_producer.payload import inner_events
 from mysync_producer.rowerrors import CorruptRow, CorruptTableMap
@@ -30,6 +31,7 @@ from mysync_schemas.charset import CharsetTable
 from mysync_schemas.errors import SchemaError
 from mysync_schemas.foldtable import FoldTable
 from producer.test_rowcodec_fuzz import captured, rows_of
+from producer.test_stream import assert_clean
 from schemas.test_control import DDL, FOLD, INFO, TRANSFER
 
 pytestmark = pytest.mark.soak
@@ -83,6 +85,47 @@ def cut(data: bytes, start: int) -> Iterator[Event]:
 def bodies(servers: Sequence[SqlServer], *kinds: int, most: int = 400) -> list[bytes]:
     found = {e.body for server in servers for e in logged(server) if e.type in kinds}
     return sorted((b for b in found if len(b) < 4000), key=len)[:most]
+
+
+class Damaged(Exception):
+    """Fewer events came than were sent."""
+
+
+@pytest.mark.parametrize(
+    ("largest", "checksum"),
+    [(dumpstream.LARGEST, True), (97, True), (dumpstream.LARGEST, False)],
+    ids=["with checksums", "in several packets each", "without checksums"],
+)
+def test_fuzz_frames_of_the_stream(
+    largest: int,
+    checksum: bool,
+    mysql_a: SqlServer,
+    mariadb_a: SqlServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream, "_LARGEST", largest)
+    boundaries = (EventType.ROTATE, EventType.FORMAT_DESCRIPTION)
+    shortest: dict[int, bytes] = {}
+    for server in (mysql_a, mariadb_a):
+        for each in logged(server):
+            if each.type not in boundaries and len(each.body) < len(
+                shortest.get(each.type, "x" * 400)
+            ):
+                shortest[each.type] = each.body
+    sent = dumpstream.dump(sorted(shortest.items()), checksum=checksum)
+    data = dumpstream.packets(sent, largest=largest)
+    whole, _ = dumpstream.read_all(data)
+    assert len(whole) == len(sent) > 5
+
+    def read(damaged: bytes) -> None:
+        if checksum:
+            count = assert_clean(damaged, whole)
+        else:
+            count = len(dumpstream.read_all(damaged)[0])
+        if count < len(whole):
+            raise Damaged
+
+    fuzz([data], read, (Damaged,))
 
 
 PARSERS: dict[str, tuple[tuple[int, ...], Callable[[bytes], object]]] = {
