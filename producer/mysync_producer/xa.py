@@ -298,7 +298,7 @@ def known(records: Iterable[XaRecord], where: str) -> dict[str, Prepared]:
 
 def _decode(name: str, value: bytes, where: str) -> Prepared:
     try:
-        record: dict[str, Any] = json.loads(value)
+        record: dict[str, Any] = dict(json.loads(value))
         if record.pop("format") != FORMAT:
             raise StateLost(
                 "a prepared XA transaction is kept in a format that this release doesn't read",
