@@ -26,6 +26,7 @@ TABLES = {
     "mariadb": (
         "CREATE TABLE uuids (id INT PRIMARY KEY, u UUID)",
         "CREATE TABLE nets (id INT PRIMARY KEY, n INET6)",
+        "CREATE TABLE precise (id INT PRIMARY KEY, d DECIMAL(65,31))",
         "CREATE TABLE packed (id INT PRIMARY KEY, v VARCHAR(9) COMPRESSED)",
         "SET GLOBAL mysql56_temporal_format = OFF",
         "CREATE TABLE old (id INT PRIMARY KEY, d DATETIME)",

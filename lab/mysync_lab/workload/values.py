@@ -116,7 +116,8 @@ def decimal(precision: int, scale: int) -> Literal:
 def real(largest: str, smallest: str) -> Literal:
     def literal(r: random.Random) -> str:
         choices = ("0", "-0.0e0", largest, f"-{largest}", smallest, "0.1", "1e10", "-1.5")
-        return r.choice((*choices, repr(r.gauss(0, 1)), f"{r.uniform(-1, 1):.17f}e{r.randint(-30, 30)}"))
+        any_size = f"{r.uniform(-1, 1):.17f}e{r.randint(-30, 30)}"
+        return r.choice((*choices, repr(r.gauss(0, 1)), any_size))
 
     return literal
 
