@@ -31,7 +31,9 @@ def by_sql(each: Type, *, mariadb: bool) -> Type:
         kept = tuple(edge for edge in each.edges if edge in map(str, range(1, labels + 1)))
         return replace(each, edges=kept)
     if each.kind == "JSON":
-        return replace(each, edges=tuple(e for e in each.edges if "(c BINARY" not in e))
+        return replace(
+            each, edges=tuple(e for e in each.edges if not re.search(r"\(c (BINARY|TINYBLOB)", e))
+        )
     if each.kind in ("FLOAT", "DOUBLE") and mariadb:
         # MariaDB's SQL makes 0 of -0.0.
         rounded = 0.001 if "(" in each.sql else 0
