@@ -101,7 +101,8 @@ def _exact(column: str, data_type: str) -> str:
     if data_type in _LONG:
         return f"CONCAT(LENGTH({column}), ':', SHA2({column}, 256), ':', HEX(LEFT({column}, 32)))"
     if data_type in ("enum", "set"):
-        return f"CONCAT({column} + 0, ':', HEX({column}))"
+        # A sum would be a double, and 64 labels have more bits.
+        return f"CONCAT({column} | 0, ':', HEX({column}))"
     if data_type == "bit":
         return f"CONCAT({column} + 0)"
     if data_type in ("float", "double"):

@@ -8,14 +8,14 @@ import pytest
 from every_type import Type, types
 from fix_pipeline import MakeReplica
 from table_kinds import VIA
-from type_tables import GENERAL, MODE, by_sql
+from type_tables import MODE, by_sql
 
 COLUMNS = 25  # of a table
 
 
 def creation(name: str, found: Sequence[Type]) -> str:
     columns = ", ".join(f"c{number} {each.sql} NULL" for number, each in enumerate(found))
-    return f"CREATE TABLE {name} (id INT PRIMARY KEY, {columns}) {GENERAL}"
+    return f"CREATE TABLE {name} (id INT PRIMARY KEY, {columns})"
 
 
 def row(found: Sequence[Type], number: int, *, turned: int = 0) -> list[str]:
