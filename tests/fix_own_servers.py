@@ -38,6 +38,12 @@ def own_mariadb(own_lab: Lab) -> SqlServer:
     return _start(own_lab, "own-mariadb", "mariadb")
 
 
+@pytest.fixture(scope="session")
+def other_mariadb(own_lab: Lab) -> SqlServer:
+    """A second MariaDB, a target for the first."""
+    return _start(own_lab, "other-mariadb", "mariadb")
+
+
 def _start(lab: Lab, name: str, kind: Kind, options: Sequence[str] = _OPTIONS) -> SqlServer:
     lab.add(name, kind, options)
     server = lab.mysql(name)

@@ -282,6 +282,12 @@ TABLE: tuple[Refusal, ...] = (
         ("MariaDB's UUID on MySQL", "PreflightError", SETUP, (".uuids: column u (uuid)",)),
         ("MariaDB's INET6 on MySQL", "PreflightError", SETUP, (".nets: column n (inet6)",)),
         (
+            "a DECIMAL of more than 30 decimals on MySQL",
+            "PreflightError",
+            SETUP,
+            (".precise: column d (decimal): MySQL's DECIMAL has at most 30",),
+        ),
+        (
             "a COMPRESSED column on MySQL",
             "PreflightError",
             SETUP,

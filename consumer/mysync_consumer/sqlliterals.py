@@ -7,8 +7,9 @@ set already (`rowvalues`). What is left is to find words for them that the serve
 - a number as decimal digits; FLOAT and DOUBLE as all the digits of the double, with an exponent:
   without one the server would read a DECIMAL, and a FLOAT column isn't equal to its short text;
 - text as it stands, or behind an introducer and as hex: nothing is converted on the way. MySQL
-  warns of some introducers, and a warning is an error: there the plain bytes are assigned, which
-  the server takes as they are, and compared is a utf8mb4 text;
+  warns of some introducers, and of bytes behind one that its character set lacks, and a warning is
+  an error: there the plain bytes are assigned, which the server takes as they are, and compared, of
+  some sets, is a utf8mb4 text;
 - bytes, geometries (4 bytes of SRID, then WKB) and vectors as hex; INET and UUID as well;
 - ENUM as the label's number, SET as its bits, YEAR as a number (the text '0' would be 2000).
 
@@ -281,10 +282,13 @@ def _text(name: bytes, charset: str, *, mariadb: bool) -> Words:
     introducer = b"_" + charset.encode() + b" "
 
     def assign(raw: bytes) -> bytes:
+        if mariadb or charset in ("utf8mb4", "ascii") or (ascii_too and raw.isascii()):
+            return introduced(raw)
+        return hexadecimal(raw)
+
+    def introduced(raw: bytes) -> bytes:
         if ascii_too and raw.isascii():
             return quoted(raw)
-        if warned:
-            return hexadecimal(raw)
         if charset == "utf8mb4":
             return unicode(raw, "utf-8")
         if charset == "ascii" and not mariadb:
@@ -298,7 +302,7 @@ def _text(name: bytes, charset: str, *, mariadb: bool) -> Words:
                     f"a key in {charset}, which MySQL's SQL can't name without a warning"
                 )
             return unicode(raw, _UNICODE[charset])
-        return assign(raw)
+        return introduced(raw)
 
     def unicode(raw: bytes, codec: str) -> bytes:
         try:

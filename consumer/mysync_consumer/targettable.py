@@ -195,11 +195,14 @@ def column_differences(column: Column, other: TargetColumn) -> list[str]:
 
 
 def plain_type(column_type: str) -> str:
-    """COLUMN_TYPE without the display width that MySQL no longer prints, and without the note that
-    MariaDB stores a temporal value in its old format: the values are the same.
+    """COLUMN_TYPE without the display width that MySQL no longer prints, without the note that
+    MariaDB stores a temporal value in its old format, and with MariaDB's name of a collection of
+    geometries: the values are the same.
     """
     if is_old_temporal(column_type):
         column_type = column_type.partition(" /*")[0]
+    if column_type == "geomcollection":
+        return "geometrycollection"
     return _DISPLAY_WIDTH.sub(r"\1", column_type)
 
 

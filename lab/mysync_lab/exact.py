@@ -2,11 +2,10 @@
 
 Where a type's own text is not enough, an expression is: hex for characters and bytes (their exact
 stored bytes, whatever the collation thinks equal), the number beside the label for ENUM and SET
-(an error value, an empty label), all digits of FLOAT and DOUBLE (their own texts are cut), and
-for MySQL's JSON the type of every value inside: `1` may be a signed or unsigned integer, a decimal,
-a double. The texts of one value are the same on MySQL and MariaDB where both have the type, but for
-doubles of 17 digits. Sessions are
-expected at `time_zone = '+00:00'` on both sides, or at the same zone at least.
+(an error value, an empty label), the bytes of FLOAT and DOUBLE (their own texts are cut), and for
+MySQL's JSON the type of every value inside: `1` may be a signed or unsigned integer, a decimal, a
+double. The texts of one value are the same on MySQL and MariaDB where both have the type. Sessions
+are expected at `time_zone = '+00:00'` on both sides, or at the same zone at least.
 """
 
 import json
@@ -102,7 +101,8 @@ def _exact(column: str, data_type: str) -> str:
     if data_type in _LONG:
         return f"CONCAT(LENGTH({column}), ':', SHA2({column}, 256), ':', HEX(LEFT({column}, 32)))"
     if data_type in ("enum", "set"):
-        return f"CONCAT({column} + 0, ':', HEX({column}))"
+        # A sum would be a double, and 64 labels have more bits.
+        return f"CONCAT({column} | 0, ':', HEX({column}))"
     if data_type == "bit":
         return f"CONCAT({column} + 0)"
     if data_type in ("float", "double"):
@@ -115,14 +115,9 @@ def _exact(column: str, data_type: str) -> str:
 
 
 def _real(column: str) -> str:
-    """Sign, digits, and what these digits lack.
-
-    MySQL shortens a double's text to 22 characters, so that neighbours look equal, and MariaDB
-    writes -0.0 as 0: ATAN2 tells its sign.
-    """
-    size = f"CAST(ABS({column}) AS DOUBLE)"
-    sign = f"IF(ATAN2(0, {column}) > 1, '-', '')"
-    return f"CONCAT({sign}, {size}, '~', {size} - (CONCAT({size}) + 0e0))"
+    """A double's eight bytes in hex, of a FLOAT those of the same number: as a point's coordinate,
+    behind 9 bytes. The texts of doubles are cut on MySQL, and MariaDB's -0.0 has none."""
+    return f"SUBSTRING(HEX(POINT({column}, 0)), 19, 16)"
 
 
 def json_paths(server: Session, table: TableName, columns: ExactColumns) -> set[tuple[str, str]]:

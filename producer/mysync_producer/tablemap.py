@@ -95,6 +95,7 @@ _CHARACTER = frozenset(
         ColumnType.BLOB,
         ColumnType.BLOB_COMPRESSED,
         ColumnType.VARCHAR_COMPRESSED,
+        ColumnType.VECTOR,  # MySQL's Field_vector is a BLOB
     }
 )
 

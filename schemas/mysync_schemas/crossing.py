@@ -61,6 +61,8 @@ def _of_columns(schema: TableSchema, source: Flavor) -> Iterator[str]:
 def _of_column(column: Column, source: Flavor) -> str | None:
     if column.generated:
         return "the servers' functions and their words for an expression differ"
+    if source == "mariadb" and column.data_type == "decimal" and (column.scale or 0) > 30:
+        return "MySQL's DECIMAL has at most 30 digits behind the point"
     kind = column.column_type.upper()
     if source == "mariadb" and "COMPRESSED" in kind:
         return "MySQL has no COMPRESSED columns"

@@ -57,6 +57,13 @@ def test_all_differences_are_listed_at_once() -> None:
     assert len(differences(schema_of(), target)) == 3
 
 
+def test_each_servers_name_of_a_collection_of_geometries_is_no_difference() -> None:
+    source = [column("id", "int", nullable=False), column("v", "geomcollection")]
+    target = [column("id", "int", nullable=False), column("v", "geometrycollection")]
+    for one, other in ((source, target), (target, source)):
+        assert differences(schema_of(one), target_of(other)) == []
+
+
 def test_order_display_widths_key_names_and_old_names_of_utf8mb3_are_no_differences() -> None:
     utf8 = {"charset": "utf8", "collation": "utf8_general_ci"}
     utf8mb3 = {"charset": "utf8mb3", "collation": "utf8mb3_general_ci"}

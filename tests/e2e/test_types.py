@@ -1,24 +1,10 @@
 """Kinds of tables and columns that need more than their values: many tables in one pipeline, a
 MySQL one and a MariaDB one, compared by the servers' own SELECT."""
 
-from dataclasses import dataclass
-
-import pytest
-
-from fix_pipeline import MakeReplica, Replica
+from fix_pipeline import MakeReplica
 from mysync_lab.sql import SqlServer
 from mysync_lab.tables import rows
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A table, statements that write it, and a session variable to be ON when it is made."""
-
-    create: str
-    changes: tuple[str, ...]
-    variable: str = ""
-    what: str = "TABLE"
-
+from table_kinds import VIA, Kind, replicated
 
 # Of every kind: inserts of several rows, updates of some, of keys too, deletes.
 BOTH = {
@@ -272,33 +258,6 @@ ROW_EVENTS_ONLY = {
         ),
     ),
 }
-
-
-def replicated(replica: Replica, kinds: dict[str, Kind]) -> None:
-    """Creates the tables, runs all statements, compares."""
-    with replica.source.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {replica.db}")
-        cursor.execute(f"USE {replica.db}")
-        for name, kind in kinds.items():
-            if kind.variable:
-                cursor.execute(f"SET {kind.variable} = ON")
-            cursor.execute(f"CREATE {kind.what} {name} {kind.create}")
-            if kind.variable:
-                cursor.execute(f"SET {kind.variable} = OFF")
-    replica.copy_schema()
-    replica.start()
-    replica.on_source(*(change for kind in kinds.values() for change in kind.changes))
-    replica.catch_up()
-    replica.assert_equal()
-    tables = ", ".join(name for name, kind in kinds.items() if kind.what == "TABLE")
-    for server in (replica.source, replica.target):
-        with server.connect(database=replica.db) as connection, connection.cursor() as cursor:
-            cursor.execute(f"CHECK TABLE {tables}")
-            for table, _, _, verdict in cursor.fetchall():
-                assert verdict == "OK", (server.name, table)
-
-
-VIA = pytest.mark.parametrize("via", ["row_events", "sql"])
 
 
 @VIA

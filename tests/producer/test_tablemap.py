@@ -102,6 +102,15 @@ def test_a_primary_key_of_prefixes_says_their_lengths(source: Source) -> None:
     assert found.primary_key[2][1] == 0
 
 
+@pytest.mark.parametrize("charset", ["latin1", "utf8mb3"], ids=["one default", "one each"])
+def test_collations_are_not_shifted_by_vectors(mysql_source: Source, charset: str) -> None:
+    """MySQL counts a VECTOR among the columns that have a character set."""
+    text = "VARCHAR(3) CHARACTER SET"
+    columns = f"a VECTOR(1), b {text} latin1, c VECTOR(1), d {text} {charset}, e {text} ascii"
+    found, _ = one_map(mysql_source, "vectors", columns, "() VALUES ()")
+    assert found.collations == (63, 8, 63, {"latin1": 8, "utf8mb3": 33}[charset], 11)
+
+
 def test_invisible_columns_and_vectors_are_known_on_mysql(mysql_source: Source) -> None:
     columns = "a INT INVISIBLE, b VECTOR(4), c INT, d VECTOR(7)"
     found, _ = one_map(mysql_source, "hidden", columns, "(c) VALUES (1)")

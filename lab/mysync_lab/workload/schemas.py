@@ -134,7 +134,7 @@ class RandomSchema:
             columns[f"s{i}"] = self._text(r.choice(self.collations))
         if self.mariadb and r.random() < 0.2:
             kind = r.choice(_MARIADB_ONLY)
-            columns["net"] = (kind, _net(kind))
+            columns["net"] = (kind, net(kind))
         names = list(columns)
         if r.random() < 0.2:
             names = [f"{n} ü`{n}" if r.random() < 0.3 else n for n in names]
@@ -256,7 +256,9 @@ def _text_of(charset: str, size: int) -> Literal:
     return literal
 
 
-def _net(kind: str) -> Literal:
+def net(kind: str) -> Literal:
+    """Of INET4, INET6 or UUID."""
+
     def literal(r: random.Random) -> str:
         if kind == "INET4":
             return f"'{r.randrange(256)}.{r.randrange(3)}.0.{r.randrange(256)}'"

@@ -42,7 +42,7 @@ def columns(*, mariadb: bool) -> list[TypedColumn]:
         *_bytes(),
         ("labels", "ENUM('', 'a', 'ä', 'long label')", _one_of("1", "2", "'ä'", "4", "0")),
         ("label_set", "SET('x', 'y', 'ü', 'z')", lambda r: str(r.randrange(16))),
-        ("doc", "JSON", _json_text if mariadb else _json),
+        ("doc", "JSON", document_text if mariadb else document),
     ]
     return [TypedColumn(name, f"{kind} NULL", literal) for name, kind, literal in listed]
 
@@ -81,29 +81,29 @@ def _numbers() -> list[tuple[str, str, Literal]]:
     sizes = (("tiny", "TINYINT", 8), ("small", "SMALLINT", 16), ("medium", "MEDIUMINT", 24))
     found: list[tuple[str, str, Literal]] = []
     for name, kind, bits in (*sizes, ("plain", "INT", 32), ("big", "BIGINT", 64)):
-        found.append((name, kind, _integer(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)))
-        found.append((f"{name}_u", f"{kind} UNSIGNED", _integer(0, 2**bits - 1)))
+        found.append((name, kind, integer(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)))
+        found.append((f"{name}_u", f"{kind} UNSIGNED", integer(0, 2**bits - 1)))
     found += [
-        (f"bit_{bits}", f"BIT({bits})", _integer(0, 2**bits - 1)) for bits in (1, 7, 8, 9, 33, 64)
+        (f"bit_{bits}", f"BIT({bits})", integer(0, 2**bits - 1)) for bits in (1, 7, 8, 9, 33, 64)
     ]
     for precision, scale in ((5, 0), (12, 2), (18, 9), (38, 20), (65, 30), (30, 30)):
         kind = f"DECIMAL({precision},{scale})"
-        found.append((f"dec_{precision}_{scale}", kind, _decimal(precision, scale)))
+        found.append((f"dec_{precision}_{scale}", kind, decimal(precision, scale)))
     found.append(("money_u", "DECIMAL(10,2) UNSIGNED", lambda r: f"{r.randrange(10**10) / 100}"))
-    found.append(("real_4", "FLOAT", _float("3.4028234e38", "1.1754944e-38")))
-    found.append(("real_8", "DOUBLE", _float("1.7976931348623157e308", "2.2250738585072014e-308")))
+    found.append(("real_4", "FLOAT", real("3.4028234e38", "1.1754944e-38")))
+    found.append(("real_8", "DOUBLE", real("1.7976931348623157e308", "2.2250738585072014e-308")))
     found.append(("year", "YEAR", _one_of("0", "1901", "2155", "2024")))
     return found
 
 
-def _integer(low: int, high: int) -> Literal:
+def integer(low: int, high: int) -> Literal:
     def literal(r: random.Random) -> str:
         return str(r.choice((low, high, 0, 1, r.randint(low, high), r.randint(0, min(high, 100)))))
 
     return literal
 
 
-def _decimal(precision: int, scale: int) -> Literal:
+def decimal(precision: int, scale: int) -> Literal:
     def literal(r: random.Random) -> str:
         digits = r.choice((0, 1, 10**precision - 1, r.randrange(10**precision)))
         padded = f"{digits:0{precision + 1}}"
@@ -113,21 +113,34 @@ def _decimal(precision: int, scale: int) -> Literal:
     return literal
 
 
-def _float(largest: str, smallest: str) -> Literal:
+def real(largest: str, smallest: str) -> Literal:
     def literal(r: random.Random) -> str:
         choices = ("0", "-0.0e0", largest, f"-{largest}", smallest, "0.1", "1e10", "-1.5")
-        return r.choice((*choices, repr(r.gauss(0, 1)), f"{r.uniform(-1, 1)}e{r.randint(-30, 30)}"))
+        any_size = f"{r.uniform(-1, 1):.17f}e{r.randint(-30, 30)}"
+        return r.choice((*choices, repr(r.gauss(0, 1)), any_size))
 
     return literal
 
 
 def _temporals() -> list[tuple[str, str, Literal]]:
-    found: list[tuple[str, str, Literal]] = [("day", "DATE", _quoted(_date))]
+    found: list[tuple[str, str, Literal]] = [("day", "DATE", date)]
     for fsp in (0, 1, 3, 6):
-        found.append((f"moment_{fsp}", f"DATETIME({fsp})", _quoted(_moment(fsp, _date))))
-        found.append((f"stamp_{fsp}", f"TIMESTAMP({fsp})", _quoted(_moment(fsp, _stamp_date))))
-        found.append((f"span_{fsp}", f"TIME({fsp})", _quoted(_span(fsp))))
+        found.append((f"moment_{fsp}", f"DATETIME({fsp})", datetime(fsp)))
+        found.append((f"stamp_{fsp}", f"TIMESTAMP({fsp})", timestamp(fsp)))
+        found.append((f"span_{fsp}", f"TIME({fsp})", time(fsp)))
     return found
+
+
+def date(r: random.Random) -> str:
+    return f"'{_date(r)}'"
+
+
+def datetime(fsp: int) -> Literal:
+    return _moment(fsp, _date)
+
+
+def timestamp(fsp: int) -> Literal:
+    return _moment(fsp, _stamp_date)
 
 
 def _date(r: random.Random) -> str:
@@ -143,35 +156,32 @@ def _stamp_date(r: random.Random) -> str:
     return f"{r.randint(1971, 2037):04}-{r.randint(1, 12):02}-{r.randint(1, 28):02}"
 
 
-def _moment(fsp: int, date: Callable[[random.Random], str]) -> Callable[[random.Random], str]:
-    def value(r: random.Random) -> str:
+def _moment(fsp: int, date: Callable[[random.Random], str]) -> Literal:
+    def literal(r: random.Random) -> str:
         day = date(r)
         if day == "0000-00-00":
-            return f"{day} 00:00:00"
-        return (
-            f"{day} {r.randrange(24):02}:{r.randrange(60):02}:{r.randrange(60):02}{_part(r, fsp)}"
-        )
+            return f"'{day} 00:00:00'"
+        clock = f"{r.randrange(24):02}:{r.randrange(60):02}:{r.randrange(60):02}"
+        return f"'{day} {clock}{_part(r, fsp)}'"
 
-    return value
+    return literal
 
 
-def _span(fsp: int) -> Callable[[random.Random], str]:
-    def value(r: random.Random) -> str:
+def time(fsp: int) -> Literal:
+    """Signed, up to 838 hours."""
+
+    def literal(r: random.Random) -> str:
         if r.random() < 0.2:
-            return r.choice(("838:59:59", "-838:59:59", "00:00:00"))
+            return r.choice(("'838:59:59'", "'-838:59:59'", "'00:00:00'"))
         sign = r.choice(("", "-"))
         hours = r.choice((0, r.randrange(838)))
-        return f"{sign}{hours:02}:{r.randrange(60):02}:{r.randrange(60):02}{_part(r, fsp)}"
+        return f"'{sign}{hours:02}:{r.randrange(60):02}:{r.randrange(60):02}{_part(r, fsp)}'"
 
-    return value
+    return literal
 
 
 def _part(r: random.Random, fsp: int) -> str:
     return f".{r.choice((0, 1, r.randrange(10**fsp))):0{fsp}}" if fsp else ""
-
-
-def _quoted(value: Callable[[random.Random], str]) -> Literal:
-    return lambda r: f"'{value(r)}'"
 
 
 def _texts() -> list[tuple[str, str, Literal]]:
@@ -207,17 +217,18 @@ _DOCUMENTS = (
 )  # fmt: skip
 
 
-def _json_text(r: random.Random) -> str:
+def document_text(r: random.Random) -> str:
+    """JSON as text."""
     document = r.choice(
         (*_DOCUMENTS, f'{{"n": {r.randint(-(2**63), 2**63 - 1)}, "f": {r.random()}}}')
     )
     return f"CONVERT(X'{document.encode().hex()}' USING utf8mb4)"
 
 
-def _json(r: random.Random) -> str:
+def document(r: random.Random) -> str:
     """MySQL's documents hold typed values that JSON text has no words for."""
     if r.random() < 0.6:
-        return f"CAST({_json_text(r)} AS JSON)"
+        return f"CAST({document_text(r)} AS JSON)"
     return r.choice(
         (
             f"JSON_OBJECT('u', CAST({r.randrange(2**63)} AS UNSIGNED), 'i', {r.randrange(1000)})",
