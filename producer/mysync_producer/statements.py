@@ -105,7 +105,7 @@ def _concerns(statement: Statement, query: QueryEvent, filters: Filters) -> Iter
             if filters.concerns_some_of(database):
                 yield f"{named} in database {database}"
         elif filters.concerns(database, named.name):
-            yield f"{database}.{named.name}"
+            yield f"table {database}.{named.name}"
 
 
 def _any_name(
