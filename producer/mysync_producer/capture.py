@@ -20,13 +20,10 @@ from mysync_producer.events import (
     Event,
     EventType,
     GtidEvent,
-    QueryEvent,
     event_name,
     gtid_of,
-    parse_execute_load,
     parse_format_description,
     parse_incident,
-    parse_query,
     parse_rotate,
     parse_rows_header,
 )
@@ -34,6 +31,7 @@ from mysync_producer.filters import Filters
 from mysync_producer.partialrows import full_rows
 from mysync_producer.payload import inner_events
 from mysync_producer.publisher import Record
+from mysync_producer.queries import QueryEvent, parse_execute_load, parse_query
 from mysync_producer.rowcodec import (
     EventContext,
     Sequencer,

@@ -27,16 +27,13 @@ __all__ = [
     "EventType",
     "FormatDescription",
     "GtidEvent",
-    "QueryEvent",
     "RowsHeader",
     "event_name",
     "gtid_of",
-    "parse_execute_load",
     "parse_format_description",
     "parse_gtid",
     "parse_incident",
     "parse_mariadb_gtid",
-    "parse_query",
     "parse_rotate",
     "parse_rows_header",
     "parse_tagged_gtid",
@@ -281,103 +278,6 @@ class _Serialized:
         value = self.data[self.at : end]
         self.at = end
         return value.decode("ascii", "replace")
-
-
-@dataclass(frozen=True)
-class QueryEvent:
-    """A statement in the log, with the part of its context that is needed to understand it."""
-
-    database: str
-    sql: bytes
-    error_code: int
-    sql_mode: int
-    client_collation: int  # id of the client's collation; 0 = not said
-    time_zone: str | None
-    unknown_variable: int | None  # code of a status variable that isn't known: the rest is unread
-
-
-# Lengths of the status variables of fixed size, by code.
-_FIXED_VARIABLES = {
-    0: 4, 1: 8, 3: 4, 4: 6, 7: 2, 8: 2, 9: 8, 10: 4, 13: 3, 16: 1, 17: 8, 18: 2, 19: 1, 20: 1,
-    128: 3, 129: 8,
-}  # fmt: skip
-
-
-def parse_query(body: bytes) -> QueryEvent:
-    """QUERY (2)."""
-    return _query(body, 13)
-
-
-def parse_execute_load(body: bytes) -> QueryEvent:
-    """EXECUTE_LOAD_QUERY (18): a QUERY with 13 more bytes that say where the file is."""
-    return _query(body, 26)
-
-
-def _query(body: bytes, fixed: int) -> QueryEvent:
-    if len(body) < fixed:
-        raise CorruptEvent("a QUERY event is too short")
-    _thread, _seconds, db_size, error, vars_size = struct.unpack_from("<IIBHH", body)
-    db_start = fixed + vars_size
-    if db_start + db_size + 1 > len(body):
-        raise CorruptEvent("a QUERY event is cut short")
-    database = body[db_start : db_start + db_size].decode("utf-8", "surrogateescape")
-    sql = body[db_start + db_size + 1 :]
-    values, unknown = _status_variables(body[fixed:db_start])
-    zone = values.get(5)
-    return QueryEvent(
-        database,
-        sql,
-        error,
-        int.from_bytes(values.get(1, b""), "little"),
-        int.from_bytes(values.get(4, b"")[:2], "little"),
-        None if zone is None else zone.decode("ascii", "replace"),
-        unknown,
-    )
-
-
-def _status_variables(data: bytes) -> tuple[dict[int, bytes], int | None]:
-    values: dict[int, bytes] = {}
-    at = 0
-    while at < len(data):
-        code = data[at]
-        at += 1
-        start, end = _variable_extent(code, data, at)
-        if end < 0:
-            return values, code
-        if end > len(data):
-            raise CorruptEvent(f"status variable {code} of a QUERY event is cut short")
-        values[code] = data[start:end]
-        at = end
-        if code == 2:
-            at += 1  # a terminating zero
-    return values, None
-
-
-def _variable_extent(code: int, data: bytes, at: int) -> tuple[int, int]:
-    """Start and end of the value; end −1 for a code that isn't known."""
-    if code in _FIXED_VARIABLES:
-        return at, at + _FIXED_VARIABLES[code]
-    if code not in (2, 5, 6, 11, 12, 130):
-        return at, -1
-    if at >= len(data):
-        raise CorruptEvent(f"status variable {code} of a QUERY event is cut short")
-    first = data[at]
-    if code in (2, 5, 6):
-        return at + 1, at + 1 + first
-    if code == 11:  # user, host
-        host = at + 1 + first
-        if host >= len(data):
-            raise CorruptEvent("the invoker of a QUERY event is cut short")
-        return at, host + 1 + data[host]
-    if code == 12:  # databases touched, each ended by a zero; 254 = too many to say
-        end = at + 1
-        for _ in range(first if first != 254 else 0):
-            end = data.find(b"\0", end) + 1
-            if end == 0:
-                raise CorruptEvent("the databases of a QUERY event are cut short")
-        return at + 1, end
-    # 130, MariaDB: flags, and a sequence number when an ALTER is committed or rolled back
-    return at, at + (9 if first & (4 | 8) else 1)
 
 
 class RowsHeader(NamedTuple):

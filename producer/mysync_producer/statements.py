@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from mysync_producer.events import QueryEvent
 from mysync_producer.filters import Filters
+from mysync_producer.queries import QueryEvent
 from mysync_schemas.sqltokens import Dialect, Unreadable, decode, tokens_of
 from mysync_schemas.statement import Statement, Verb, read_statement
 

@@ -5,7 +5,8 @@ import zlib
 import pytest
 
 from mysync_producer.compressed import COMPRESSED, uncompressed
-from mysync_producer.events import Event, EventType, parse_query, parse_rows_header
+from mysync_producer.events import Event, EventType, parse_rows_header
+from mysync_producer.queries import parse_query
 from mysync_runtime.errors import CorruptEvent
 
 ROWS = b"the rows" * 100

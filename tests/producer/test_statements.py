@@ -2,14 +2,14 @@
 
 import pytest
 
-from mysync_producer.events import QueryEvent
 from mysync_producer.filters import Filters
+from mysync_producer.queries import QueryEvent
 from mysync_producer.statements import Kind, classify
 from mysync_schemas.sqltokens import Dialect
 
 
 def kind_of(sql: str, filters: Filters, database: str = "") -> Kind:
-    query = QueryEvent(database, sql.encode(), 0, 0, 0, None, None)
+    query = QueryEvent(database, sql.encode())
     return classify(query, filters, Dialect()).kind
 
 

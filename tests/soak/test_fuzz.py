@@ -20,7 +20,7 @@ from mysync_consumer.rowerrors import CorruptRecord, UnwritableValue
 from mysync_consumer.rowimage import ImagePlan
 from mysync_consumer.rowread import BadBytes, TableReader, read_row
 from mysync_lab.sql import SqlServer
-from mysync_producer import events, rowcodec, stream
+from mysync_producer import events, queries, rowcodec, stream
 from mysync_producer.events import Event, EventType
 from mysync_producer.payload import inner_events
 from mysync_producer.rowerrors import CorruptRow, CorruptTableMap
@@ -135,7 +135,7 @@ PARSERS: dict[str, tuple[tuple[int, ...], Callable[[bytes], object]]] = {
         (EventType.MARIADB_GTID,),
         lambda body: events.parse_mariadb_gtid(body, 1),
     ),
-    "query": ((EventType.QUERY,), events.parse_query),
+    "query": ((EventType.QUERY,), queries.parse_query),
     "rows header": (
         (EventType.WRITE_ROWS, EventType.UPDATE_ROWS),
         lambda body: events.parse_rows_header(body, 2),

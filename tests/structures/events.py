@@ -8,7 +8,7 @@ import zstandard
 from hypothesis import strategies as st
 
 import dumpstream
-from mysync_producer import compressed, events, heldevents, payload, xid
+from mysync_producer import compressed, events, heldevents, payload, queries, xid
 from mysync_producer.events import Event, EventType
 from mysync_runtime.errors import ConnectionLost, MysyncError
 from structures.bend import Bend, Structure
@@ -289,18 +289,30 @@ def query(model: Query, bend: Bend, more: bytes = b"") -> bytes:
     )
 
 
-def queried(model: Query) -> events.QueryEvent:
+Queried = tuple[str, bytes, int, int, int, str | None]
+
+
+def said(query: queries.QueryEvent) -> Queried:
+    mode, collation = query.sql_mode, query.client_collation
+    return query.database, query.sql, query.error_code, mode, collation, query.time_zone
+
+
+def queried(model: Query) -> Queried:
     variables, database, sql, error = model
     mode = int.from_bytes(variables.get(1, b"")[:8], "little")
     collation = int.from_bytes(variables.get(4, b"")[:2], "little")
     zone = variables.get(5)
     shown = None if zone is None else zone.decode("ascii", "replace")
-    return events.QueryEvent(database, sql, error, mode, collation, shown, None)
+    return database, sql, error, mode, collation, shown
 
 
-QUERY = Structure(QUERIES, query, events.parse_query, CLEAN, queried)
+QUERY = Structure(QUERIES, query, lambda body: said(queries.parse_query(body)), CLEAN, queried)
 EXECUTE_LOAD = Structure(
-    QUERIES, lambda m, bend: query(m, bend, bytes(13)), events.parse_execute_load, CLEAN, queried
+    QUERIES,
+    lambda m, bend: query(m, bend, bytes(13)),
+    lambda body: said(queries.parse_execute_load(body)),
+    CLEAN,
+    queried,
 )
 
 
@@ -354,7 +366,7 @@ COMPRESSED_ROWS = Structure(
 COMPRESSED_QUERY = Structure(
     QUERIES,
     lambda m, bend: query((*m[:2], b"", m[3]), bend) + zipped(m[2], bend),
-    lambda body: events.parse_query(uncompressed(EventType.MARIADB_QUERY_COMPRESSED, body)),
+    lambda body: said(queries.parse_query(uncompressed(EventType.MARIADB_QUERY_COMPRESSED, body))),
     CLEAN,
     queried,
 )
