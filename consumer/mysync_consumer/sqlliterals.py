@@ -95,10 +95,10 @@ def _words(column: TargetColumn, *, mariadb: bool) -> Words:
     if kind in MARIADB_FIXED or kind == "binary":
         size = column.octets
         return _plain(name, lambda raw: hexadecimal(raw.ljust(size, b"\0")))
-    return _plain(name, _scalar(column))
+    return _plain(name, _scalar(column, mariadb=mariadb))
 
 
-def _scalar(column: TargetColumn) -> Literal:
+def _scalar(column: TargetColumn, *, mariadb: bool) -> Literal:
     if column.old_temporal:
         return sqloldtemporal.literal(column)
     match column.data_type:
@@ -117,7 +117,7 @@ def _scalar(column: TargetColumn) -> Literal:
         case "timestamp":
             return lambda raw: _timestamp(raw, column.fsp)
         case "time":
-            return lambda raw: _time(raw, column.fsp)
+            return lambda raw: _time(raw, column.fsp, mariadb=mariadb)
     return hexadecimal
 
 
@@ -254,11 +254,16 @@ def _timestamp(raw: bytes, fsp: int) -> bytes:
     return f"'{moment:%Y-%m-%d %H:%M:%S}{_fraction(micros, fsp)}'".encode()
 
 
-def _time(raw: bytes, fsp: int) -> bytes:
+_LAST_SECOND = 838 << 12 | 59 << 6 | 59
+
+
+def _time(raw: bytes, fsp: int, *, mariadb: bool) -> bytes:
     bits = 8 * (len(raw) - 3)
     packed = int.from_bytes(raw, "big") - (1 << 23 + bits)
     sign, packed = ("-", -packed) if packed < 0 else ("", packed)
     whole, part = packed >> bits, packed & (1 << bits) - 1
+    if whole == _LAST_SECOND and part and not mariadb:
+        raise BadValue("a TIME past 838:59:59, where MySQL's SQL ends")
     clock = f"{whole >> 12:02}:{whole >> 6 & 63:02}:{whole & 63:02}"
     return f"'{sign}{clock}{_fraction(part * 10 ** (6 - bits // 4), fsp)}'".encode()
 

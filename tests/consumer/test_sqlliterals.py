@@ -208,6 +208,21 @@ def test_the_error_value_of_an_enum_is_refused(twins: Twins) -> None:
     assert twins.by_sql.sql("SELECT * FROM twin") == []
 
 
+def test_a_time_past_the_end_of_mysqls_is_refused(twins: Twins) -> None:
+    """Rows of MariaDB may hold it, and MySQL's row events too."""
+    twins.create("t TIME(6)")
+    end = (838 * 3600 + 59 * 60 + 59) * 1_000_000
+    twins.write("c", [{"id": 1, "t": end}, {"id": 2, "t": -end}])
+    past = [{"id": 3, "t": end + 999_999}, {"id": 4, "t": -end - 1}]
+    if twins.mariadb:
+        twins.write("c", past)
+        twins.assert_equal()
+        return
+    for row in past:
+        with pytest.raises(UnwritableValue, match="column t: a TIME past 838:59:59"):
+            twins.write("c", [row])
+
+
 def test_a_row_that_no_packet_holds_is_too_large_and_others_share_packets(twins: Twins) -> None:
     twins.create("b LONGBLOB")
     applier = twins.by_sql.applier
