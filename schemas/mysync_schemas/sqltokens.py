@@ -83,10 +83,10 @@ def decode(name: bytes, collation: int) -> str:
         if charset == "latin1":
             return name.decode("cp1252")
         if collation and charset not in _UTF8:
-            raise Unreadable(f"a name in character set {charset} isn't read here")
+            raise Unreadable(f"its character set can't be read here: {charset}")
         return name.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Unreadable(f"a name can't be decoded: {error}") from error
+        raise Unreadable(f"its character set can't be read: {error}") from error
 
 
 # -- characters
@@ -110,7 +110,7 @@ def _letters(sql: bytes, collation: int) -> str:
     """As many characters as bytes."""
     charset = charset_of(collation)
     if charset == "swe7":
-        raise Unreadable("swe7 has letters where ASCII has quotes")
+        raise Unreadable("its character set can't be read here: swe7, with letters for quotes")
     if charset in _DOUBLE:
         sql = _DOUBLE[charset].sub(lambda found: b"\xff" * len(found[0]), sql)
     return re.sub("[\x80-\xff]", _LETTER, sql.decode("latin-1"))

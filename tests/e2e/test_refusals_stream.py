@@ -58,7 +58,7 @@ CASES: Mapping[str, Mapping[Flavor, Sequence[str]]] = {
     },
     "a statement in a character set that can't be read": {
         "mariadb": [
-            "SET @statement = 'ALTER TABLE t COMMENT = \"中\"'",
+            "SET @statement = 'CREATE TABLE `中` (id INT)'",
             "SET NAMES gbk",
             "PREPARE s FROM @statement",
             "EXECUTE s",
