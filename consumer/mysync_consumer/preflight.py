@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 from mysync_consumer import tables, target, via
 from mysync_consumer.bindings import renamed
 from mysync_consumer.errors import GroupConflict
+from mysync_consumer.strictmodes import STRICT_MODES, lenient
 from mysync_consumer.via import Way
 from mysync_runtime import kafka, mysql
 from mysync_runtime.errors import (
@@ -108,10 +109,7 @@ def _modes(found: Mapping[str, str], what: Flavor) -> Iterator[Failure]:
             break
     if not what.is_mariadb:
         return
-    for name, wanted in (("slave_exec_mode", "STRICT"), ("slave_run_triggers_for_rbr", "NO")):
-        value = get(name, wanted)
-        if value != wanted:
-            yield Failure(f"{name} is {value}", f"SET GLOBAL {name} = '{wanted}'")
+    yield from lenient(get(name, wanted) for name, wanted in STRICT_MODES.items())
 
 
 OWN_TABLES = {"CREATE", "SELECT", "INSERT", "UPDATE", "DELETE"}

@@ -35,6 +35,7 @@ from mysync_consumer.errors import (
     TooLarge,
 )
 from mysync_consumer.rowevents import FDE_STATEMENT
+from mysync_consumer.strictmodes import MODES_SELECT, require_strict
 from mysync_runtime import crash
 from mysync_runtime.errors import ConnectionLost, CredentialsError, MysyncError, PreflightError
 from mysync_runtime.mysql import (
@@ -278,8 +279,9 @@ class Session:
         return b";".join((MODES_SELECT, text)) if self._asks_modes else text
 
     def _judge_modes(self) -> None:
+        connection: Any = self.connection
         try:
-            require_strict(self.connection._result.rows[0])  # type: ignore[attr-defined]
+            require_strict(connection._result.rows[0])
         except PreflightError:
             self._drain()
             raise
@@ -415,24 +417,6 @@ def set_up(connection: Connection, apply: ApplySettings) -> Identity:
             connection.query("SET gtid_next = 'AUTOMATIC'")
         connection.query("SET timestamp = DEFAULT")
     return Identity(what, server, int(packet))
-
-
-STRICT_MODES = {"slave_exec_mode": "STRICT", "slave_run_triggers_for_rbr": "NO"}
-"""MariaDB's applier obeys these global variables; any other value would hide conflicts or run
-triggers twice."""
-
-MODES_SELECT = b"SELECT " + ", ".join(f"@@GLOBAL.{name}" for name in STRICT_MODES).encode()
-
-
-def require_strict(found: Sequence[object]) -> None:
-    """Raises PreflightError unless MODES_SELECT has found what has to be."""
-    failures = [
-        (f"{name} is {value}", f"SET GLOBAL {name} = '{wanted}'")
-        for (name, wanted), value in zip(STRICT_MODES.items(), found, strict=True)
-        if value != wanted
-    ]
-    if failures:
-        raise PreflightError("the target would not apply row events strictly", failures)
 
 
 def _mariadb_identity(cursor: Any, server_id: object) -> str:

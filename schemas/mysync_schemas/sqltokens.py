@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import ClassVar, Final, NamedTuple
 
+from sqlglot import tokenizer_core
 from sqlglot.dialects.mysql import MySQL
 from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import TokenType
@@ -221,7 +222,7 @@ _UNQUOTED: Final = re.compile(rb"[0-9A-Za-z_$\x80-\xff]+")
 _NEVER_NAMES: Final = frozenset({TokenType.STRING, TokenType.NATIONAL_STRING})
 
 
-def _tokens(sql: bytes, found: Sequence) -> Iterator[Token]:  # type: ignore[type-arg]
+def _tokens(sql: bytes, found: Sequence[tokenizer_core.Token]) -> Iterator[Token]:
     """A name may begin with digits: the tokenizer makes two tokens of it."""
     start = None
     for token, following in zip_longest(found, found[1:]):

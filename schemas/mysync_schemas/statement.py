@@ -6,14 +6,15 @@ SHOW, USE) never comes; the syntax is that of MySQL 9.7 (Reference Manual "SQL S
 MariaDB 10.11 (Knowledge Base "SQL Statements").
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final
 
-from mysync_schemas.sqltokens import Dialect, Token, Unreadable, decode, tokens_of
+from mysync_schemas.sqltokens import Dialect, Unreadable, tokens_of
+from mysync_schemas.sqlwords import Named, Words
 
-__all__ = ["Named", "Statement", "Verb", "read_statement"]
+__all__ = ["Statement", "Verb", "read_statement"]
 
 
 class Verb(Enum):
@@ -59,21 +60,6 @@ class Verb(Enum):
 
 
 @dataclass(frozen=True)
-class Named:
-    """A name of two parts, the first empty for the default database. `sql[start:end]` is all of it,
-    `sql[last:end]` its last part."""
-
-    database: str
-    name: str
-    start: int
-    last: int
-    end: int
-
-    def __str__(self) -> str:
-        return f"{self.database}.{self.name}" if self.database else self.name
-
-
-@dataclass(frozen=True)
 class Statement:
     """`objects` are those it makes, changes or removes: tables, views, sequences, triggers,
     routines or events; of a rename, each pair one after the other. `others` are further tables that
@@ -86,7 +72,7 @@ class Statement:
     others: tuple[Named, ...] = ()
     database: str = ""
     name: str = ""
-    if_exists: bool = False
+    if_exists: bool = False  # or IF NOT EXISTS
     begins: int = 0  # where the statement itself begins, after SET STATEMENT … FOR
     ends: int = 0  # before START TRANSACTION, which a logged CREATE TABLE … SELECT may end with
     why: str = field(default="", compare=False)
@@ -95,108 +81,13 @@ class Statement:
 def read_statement(sql: bytes, dialect: Dialect) -> Statement:
     """Never raises: what can't be read is UNKNOWN."""
     try:
-        words = _Words(tokens_of(sql, dialect), dialect.collation)
+        words = Words(tokens_of(sql, dialect), dialect.collation)
         if not words.tokens:
             return Statement(Verb.EMPTY)
-        return _by_first_word(words)
+        statement = _by_first_word(words)
+        return replace(statement, if_exists=words.if_exists, begins=words.begins, ends=words.ends)
     except Unreadable as error:
         return Statement(Verb.UNKNOWN, why=str(error))
-
-
-class _Words:
-    """The tokens of one statement and a place among them."""
-
-    def __init__(self, tokens: Sequence[Token], collation: int) -> None:
-        end = len(tokens)
-        while end and tokens[end - 1].word == ";":
-            end -= 1
-        self.tokens = tokens[:end]
-        self.collation = collation
-        self.at = 0
-        self.begins = self.tokens[0].start if self.tokens else 0
-
-    @property
-    def ends(self) -> int:
-        return self.tokens[-1].end if self.tokens else 0
-
-    def peek(self, ahead: int = 0) -> str:
-        at = self.at + ahead
-        return self.tokens[at].word if at < len(self.tokens) else ""
-
-    @property
-    def over(self) -> bool:
-        return self.at >= len(self.tokens)
-
-    def take(self, *words: str) -> bool:
-        """Goes past the words if they stand here."""
-        if all(self.peek(i) == word for i, word in enumerate(words)):
-            self.at += len(words)
-            return True
-        return False
-
-    def take_one_of(self, words: frozenset[str]) -> str:
-        """Goes past one of them, if it stands here, and says which."""
-        word = self.peek()
-        if word in words:
-            self.at += 1
-            return word
-        return ""
-
-    def find(self, *words: str) -> bool:
-        """Goes past the next place outside of parentheses where the words stand; nowhere if there
-        is none."""
-        depth = 0
-        for at in range(self.at, len(self.tokens)):
-            word = self.tokens[at].word
-            depth += (word == "(") - (word == ")")
-            if depth == 0 and all(
-                at + i < len(self.tokens) and self.tokens[at + i].word == wanted
-                for i, wanted in enumerate(words)
-            ):
-                self.at = at + len(words)
-                return True
-        return False
-
-    def part(self) -> tuple[str, Token]:
-        """One part of a name."""
-        if self.over or self.tokens[self.at].name is None:
-            shown = self.peek() or "its end"
-            raise Unreadable(f"{shown!r} where a name should stand")
-        token = self.tokens[self.at]
-        assert token.name is not None
-        self.at += 1
-        return decode(token.name, self.collation), token
-
-    def named(self) -> Named:
-        """`name`, `database.name` or `.name`. Raises Unreadable."""
-        if self.take("."):
-            name, token = self.part()
-            return Named("", name, self.tokens[self.at - 2].start, token.start, token.end)
-        first, token = self.part()
-        if not self.take("."):
-            return Named("", first, token.start, token.start, token.end)
-        name, last = self.part()
-        return Named(first, name, token.start, last.start, last.end)
-
-    def names(self) -> tuple[Named, ...]:
-        """A list with commas between."""
-        found = [self.named()]
-        while self.take(","):
-            found.append(self.named())
-        return tuple(found)
-
-    def exists(self) -> bool:
-        return self.take("IF", "EXISTS") or self.take("IF", "NOT", "EXISTS")
-
-    def wait(self) -> None:
-        """MariaDB's WAIT n, NOWAIT."""
-        if self.take("WAIT"):
-            self.at += 1
-        self.take("NOWAIT")
-
-    def nothing_more(self) -> None:
-        if not self.over:
-            raise Unreadable(f"{self.peek()!r} where it should end")
 
 
 def _set(text: str) -> frozenset[str]:
@@ -213,7 +104,7 @@ _ROUTINES: Final = _set("PROCEDURE FUNCTION PACKAGE LIBRARY")
 _MODIFIERS: Final = _set("OR REPLACE ONLINE OFFLINE IGNORE AGGREGATE")
 
 
-def _by_first_word(words: _Words) -> Statement:
+def _by_first_word(words: Words) -> Statement:
     if words.peek() == "SET" and words.peek(1) == "STATEMENT":
         if not words.find("FOR") or words.over:
             raise Unreadable("SET STATEMENT without its FOR")
@@ -233,13 +124,13 @@ def _by_first_word(words: _Words) -> Statement:
 # -- transactions and the server
 
 
-def _begin(words: _Words) -> Statement:
+def _begin(words: Words) -> Statement:
     if words.peek(-1) == "START" and not words.take("TRANSACTION"):
         return Statement(Verb.MAINTENANCE)  # START REPLICA
     return Statement(Verb.BEGIN)
 
 
-def _rollback(words: _Words) -> Statement:
+def _rollback(words: Words) -> Statement:
     if not words.find("TO"):
         return Statement(Verb.ROLLBACK)
     if len(words.tokens) > words.at + 1:
@@ -247,24 +138,24 @@ def _rollback(words: _Words) -> Statement:
     return Statement(Verb.ROLLBACK_TO, name=words.part()[0])
 
 
-def _savepoint(words: _Words) -> Statement:
+def _savepoint(words: Words) -> Statement:
     return Statement(Verb.SAVEPOINT, name=words.part()[0])
 
 
-def _set_something(words: _Words) -> Statement:
+def _set_something(words: Words) -> Statement:
     if words.peek() == "PASSWORD" or (words.peek(), words.peek(1)) == ("DEFAULT", "ROLE"):
         return Statement(Verb.ACCOUNT)
     raise Unreadable(f"SET {words.peek()}")
 
 
-def _always(verb: Verb) -> Callable[[_Words], Statement]:
+def _always(verb: Verb) -> Callable[[Words], Statement]:
     return lambda _: Statement(verb)
 
 
 # -- definitions
 
 
-def _create(words: _Words) -> Statement:
+def _create(words: Words) -> Statement:
     _modifiers(words)
     what = words.peek()
     if what in ("UNIQUE", "FULLTEXT", "SPATIAL", "VECTOR") and words.peek(1) == "INDEX":
@@ -281,7 +172,7 @@ def _create(words: _Words) -> Statement:
     return _common("CREATE", what, words)
 
 
-def _modifiers(words: _Words) -> None:
+def _modifiers(words: Words) -> None:
     """What may stand between CREATE or ALTER and the kind of object."""
     while True:
         if words.take_one_of(_MODIFIERS):
@@ -298,7 +189,7 @@ def _modifiers(words: _Words) -> None:
             return
 
 
-def _alter(words: _Words) -> Statement:
+def _alter(words: Words) -> Statement:
     _modifiers(words)
     what = words.peek()
     words.at += 1
@@ -307,8 +198,8 @@ def _alter(words: _Words) -> Statement:
     if what == "VIEW":
         return _view(words)
     if what == "SEQUENCE":
-        exists = words.exists()
-        return Statement(Verb.ALTER_SEQUENCE, (words.named(),), if_exists=exists)
+        words.exists()
+        return Statement(Verb.ALTER_SEQUENCE, (words.named(),))
     if what in ("DATABASE", "SCHEMA"):
         return _alter_database(words)
     if what == "LIBRARY":
@@ -316,7 +207,7 @@ def _alter(words: _Words) -> Statement:
     return _common("ALTER", what, words)
 
 
-def _drop(words: _Words) -> Statement:
+def _drop(words: Words) -> Statement:
     words.take_one_of(_set("ONLINE OFFLINE"))
     what = words.peek()
     words.at += 1
@@ -324,25 +215,25 @@ def _drop(words: _Words) -> Statement:
         return Statement(Verb.TEMPORARY)
     if what in ("UNDO", "PREPARE", "DEALLOCATE"):
         return Statement(Verb.SERVER)
-    exists = words.exists()
+    words.exists()
     if what in ("TABLE", "TABLES", "VIEW", "SEQUENCE"):
         verb = {"VIEW": Verb.DROP_VIEW, "SEQUENCE": Verb.DROP_SEQUENCE}.get(what, Verb.DROP_TABLE)
         names = words.names()
         words.wait()
         words.take_one_of(_set("RESTRICT CASCADE"))
         words.nothing_more()
-        return Statement(verb, names, if_exists=exists)
+        return Statement(verb, names)
     if what in ("DATABASE", "SCHEMA"):
-        return Statement(Verb.DROP_DATABASE, database=words.part()[0], if_exists=exists)
+        return Statement(Verb.DROP_DATABASE, database=words.part()[0])
     if what == "INDEX":
         words.part()
-        return _index_on(words, Verb.DROP_INDEX, exists)
+        return _index_on(words, Verb.DROP_INDEX)
     if what == "TRIGGER":
-        return Statement(Verb.DROP_TRIGGER, (words.named(),), if_exists=exists)
+        return Statement(Verb.DROP_TRIGGER, (words.named(),))
     return _common("DROP", what, words)
 
 
-def _common(verb: str, what: str, words: _Words) -> Statement:
+def _common(verb: str, what: str, words: Words) -> Statement:
     """What CREATE, ALTER and DROP have alike."""
     if what in ("USER", "ROLE", "MASKING"):
         return Statement(Verb.ACCOUNT)
@@ -359,29 +250,20 @@ def _common(verb: str, what: str, words: _Words) -> Statement:
     raise Unreadable(f"{verb} {what}")
 
 
-def _create_table(words: _Words) -> Statement:
-    exists = words.exists()
+def _create_table(words: Words) -> Statement:
+    words.exists()
     made = words.named()
-    ends = words.ends
-    if [t.word for t in words.tokens[-2:]] == ["START", "TRANSACTION"]:
-        ends = words.tokens[-3].end
-    return Statement(
-        Verb.CREATE_TABLE,
-        (made,),
-        (*_model(words), *_references(words)),
-        if_exists=exists,
-        begins=words.begins,
-        ends=ends,
-    )
+    words.drop("START", "TRANSACTION")
+    return Statement(Verb.CREATE_TABLE, (made,), (*_model(words), *_references(words)))
 
 
-def _model(words: _Words) -> tuple[Named, ...]:
+def _model(words: Words) -> tuple[Named, ...]:
     """Of CREATE TABLE … LIKE, with or without parentheses."""
     words.take("(")
     return (words.named(),) if words.take("LIKE") else ()
 
 
-def _references(words: _Words) -> tuple[Named, ...]:
+def _references(words: Words) -> tuple[Named, ...]:
     """Tables that REFERENCES names, in what follows."""
     found = []
     for at in range(words.at, len(words.tokens)):
@@ -391,8 +273,8 @@ def _references(words: _Words) -> tuple[Named, ...]:
     return tuple(found)
 
 
-def _alter_table(words: _Words) -> Statement:
-    exists = words.exists()
+def _alter_table(words: Words) -> Statement:
+    words.exists()
     changed = words.named()
     words.wait()
     start, partners = words.at, []
@@ -417,22 +299,15 @@ def _alter_table(words: _Words) -> Statement:
                 raise Unreadable("CONVERT PARTITION without its table")
             partners.append(words.named())
     words.at = start
-    return Statement(
-        Verb.ALTER_TABLE,
-        (changed, *partners),
-        _references(words),
-        if_exists=exists,
-        begins=words.begins,
-        ends=words.ends,
-    )
+    return Statement(Verb.ALTER_TABLE, (changed, *partners), _references(words))
 
 
-def _rename(words: _Words) -> Statement:
+def _rename(words: Words) -> Statement:
     if words.take("USER"):
         return Statement(Verb.ACCOUNT)
     if not words.take_one_of(_set("TABLE TABLES")):
         raise Unreadable(f"RENAME {words.peek()}")
-    exists = words.exists()
+    words.exists()
     found: list[Named] = []
     while not found or words.take(","):
         found.append(words.named())
@@ -441,10 +316,10 @@ def _rename(words: _Words) -> Statement:
             raise Unreadable(f"RENAME TABLE {found[-1]} without TO")
         found.append(words.named())
     words.nothing_more()
-    return Statement(Verb.RENAME_TABLE, tuple(found), if_exists=exists)
+    return Statement(Verb.RENAME_TABLE, tuple(found))
 
 
-def _truncate(words: _Words) -> Statement:
+def _truncate(words: Words) -> Statement:
     words.take("TABLE")
     cut = words.named()
     words.wait()
@@ -452,26 +327,26 @@ def _truncate(words: _Words) -> Statement:
     return Statement(Verb.TRUNCATE_TABLE, (cut,))
 
 
-def _create_index(words: _Words) -> Statement:
-    exists = words.exists()
+def _create_index(words: Words) -> Statement:
+    words.exists()
     words.part()
-    return _index_on(words, Verb.CREATE_INDEX, exists)
+    return _index_on(words, Verb.CREATE_INDEX)
 
 
-def _index_on(words: _Words, verb: Verb, exists: bool) -> Statement:
+def _index_on(words: Words, verb: Verb) -> Statement:
     if not words.find("ON"):
         raise Unreadable("an index without its table")
-    return Statement(verb, (words.named(),), if_exists=exists)
+    return Statement(verb, (words.named(),))
 
 
-def _create_sequence(words: _Words) -> Statement:
-    exists = words.exists()
-    return Statement(Verb.CREATE_SEQUENCE, (words.named(),), if_exists=exists)
+def _create_sequence(words: Words) -> Statement:
+    words.exists()
+    return Statement(Verb.CREATE_SEQUENCE, (words.named(),))
 
 
-def _create_database(words: _Words) -> Statement:
-    exists = words.exists()
-    return Statement(Verb.CREATE_DATABASE, database=words.part()[0], if_exists=exists)
+def _create_database(words: Words) -> Statement:
+    words.exists()
+    return Statement(Verb.CREATE_DATABASE, database=words.part()[0])
 
 
 _DATABASE_OPTIONS: Final = _set(
@@ -479,26 +354,26 @@ _DATABASE_OPTIONS: Final = _set(
 )
 
 
-def _alter_database(words: _Words) -> Statement:
+def _alter_database(words: Words) -> Statement:
     """Without a name it means the default one."""
     name = "" if words.peek() in _DATABASE_OPTIONS else words.part()[0]
     return Statement(Verb.ALTER_DATABASE, database=name)
 
 
-def _view(words: _Words) -> Statement:
-    exists = words.exists()
-    return Statement(Verb.CREATE_VIEW, (words.named(),), if_exists=exists)
+def _view(words: Words) -> Statement:
+    words.exists()
+    return Statement(Verb.CREATE_VIEW, (words.named(),))
 
 
-def _trigger(words: _Words) -> Statement:
-    exists = words.exists()
+def _trigger(words: Words) -> Statement:
+    words.exists()
     made = words.named()
     if not words.find("ON"):
         raise Unreadable("a trigger without its table")
-    return Statement(Verb.CREATE_TRIGGER, (made,), (words.named(),), if_exists=exists)
+    return Statement(Verb.CREATE_TRIGGER, (made,), (words.named(),))
 
 
-_CREATED: Final[dict[str, Callable[[_Words], Statement]]] = {
+_CREATED: Final[dict[str, Callable[[Words], Statement]]] = {
     "TABLE": _create_table,
     "TEMPORARY": _always(Verb.TEMPORARY),
     "INDEX": _create_index,
@@ -508,7 +383,7 @@ _CREATED: Final[dict[str, Callable[[_Words], Statement]]] = {
     "VIEW": _view,
     "TRIGGER": _trigger,
 }
-_READERS: Final[dict[str, Callable[[_Words], Statement]]] = {
+_READERS: Final[dict[str, Callable[[Words], Statement]]] = {
     "BEGIN": _always(Verb.BEGIN),
     "START": _begin,
     "COMMIT": _always(Verb.COMMIT),
