@@ -46,7 +46,7 @@ __all__ = [
     "fixed_schemas",
 ]
 
-FORMAT: Final = 2  # of everything on the wire
+FORMAT: Final = 3  # of everything on the wire
 HASH_VERSION: Final = 1  # of canonical keys and what is made of them
 
 # Ids in mode "own"; those of table schemas follow from 101.
@@ -138,7 +138,9 @@ class DdlContext(_Record):
 
 
 class Ddl(_Record):
-    """A statement to execute at a line. `sql` is verbatim, in the client's character set."""
+    """A statement to execute at a line. `sql` is verbatim, in the client's character set; of a
+    list of tables those that aren't replicated are cut out. `server_version` is the source's, as
+    `sqltokens.Dialect` has it: how its comments were read."""
 
     id: int
     seq: int  # of its line
@@ -150,6 +152,8 @@ class Ddl(_Record):
     gtid: str | None = None
     file: str = ""
     pos: int = 0
+    verb: str = ""  # statement.Verb, by name
+    server_version: int = 0
 
 
 class Transfer(_Record):

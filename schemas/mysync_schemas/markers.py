@@ -99,7 +99,8 @@ class Line:
     """Stops every worker until all partitions have reached it and its action is done.
 
     Its copies, one in each partition, share `seq`. `id` is that of the control record which says
-    more (`Ddl`, `Transfer`), 0 if there is none. `action` is one of the constants here; a worker
+    more (`Ddl`, `Transfer`; of an adoption the last `TableSchema` that holds from here), 0 if there
+    is none. `action` is one of the constants here; a worker
     that doesn't know an action stops.
     """
 

@@ -16,6 +16,7 @@ __all__ = [
     "Routing",
     "TableId",
     "TableSchema",
+    "TableState",
     "TableType",
 ]
 
@@ -23,6 +24,8 @@ __all__ = [
 # one by one in the source's order: a row of a sequence replaces the one that is there, and rows of
 # a system-versioned table hold their own history. SQL can express neither.
 TableType = Literal["BASE TABLE", "SEQUENCE", "SYSTEM VERSIONED"]
+
+TableState = Literal["defined", "inferred", "dropped"]
 
 
 class _Frozen(BaseModel):
@@ -120,7 +123,15 @@ class CharsetRef(_Frozen):
 
 
 class TableSchema(_Frozen):
-    """A version of a table. `identity` names the columns that identify a row; () = keyless."""
+    """A version of a table. `identity` names the columns that identify a row; () = keyless.
+
+    It holds from `seq` on, a line's or that of the first row that has its Avro schema. An
+    *inferred* version is what the log itself tells of a table between a statement that changed it
+    and the moment at which its definition is known for certain: from its TABLE_MAP columns and
+    primary key, from the statements what foreign keys may join it with; not what columns are
+    generated from, which other unique keys there are. Before the first TABLE_MAP it has no columns
+    and no Avro schema (`value_schema_id` 0). A *dropped* table has nothing but its name.
+    """
 
     id: int
     db: str
@@ -142,6 +153,8 @@ class TableSchema(_Frozen):
     value_schema: str = ""  # Avro, JSON
     folds: tuple[FoldRef, ...] = ()
     charsets: tuple[CharsetRef, ...] = ()
+    seq: int = 0
+    state: TableState = "defined"
 
     @property
     def row_by_row(self) -> bool:
