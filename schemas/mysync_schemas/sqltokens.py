@@ -23,7 +23,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from mysync_schemas.collations import charset_of
 
-__all__ = ["Dialect", "Token", "Unreadable", "decode", "tokens_of"]
+__all__ = ["Dialect", "Frame", "Token", "Unreadable", "decode", "encode", "scan", "tokens_of"]
 
 _SQL_MODE_ANSI_QUOTES: Final = 0x4
 _SQL_MODE_NO_BACKSLASH_ESCAPES: Final = 0x100000
@@ -65,14 +65,27 @@ class Token(NamedTuple):
     end: int
 
 
+class Frame(NamedTuple):
+    """Where an executed comment begins or ends: `sql[start:end]` is `/*!NNNNN` or `*/`."""
+
+    start: int
+    end: int
+    opens: bool
+
+
 def tokens_of(sql: bytes, dialect: Dialect) -> list[Token]:
     """Raises Unreadable."""
-    text = _executed(_letters(sql, dialect.collation), dialect)
+    return scan(sql, dialect)[0]
+
+
+def scan(sql: bytes, dialect: Dialect) -> tuple[list[Token], tuple[Frame, ...]]:
+    """The tokens, and the frames of the executed comments around some. Raises Unreadable."""
+    text, frames = _executed(_letters(sql, dialect.collation), dialect)
     try:
         found = _tokenizer(dialect.ansi, dialect.plain).tokenize(text)
     except TokenError as error:
         raise Unreadable(f"its tokens can't be told: {error}") from error
-    return list(_tokens(sql, found))
+    return list(_tokens(sql, found)), tuple(frames)
 
 
 def decode(name: bytes, collation: int) -> str:
@@ -88,6 +101,21 @@ def decode(name: bytes, collation: int) -> str:
         return name.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Unreadable(f"its character set can't be read: {error}") from error
+
+
+def encode(name: str, collation: int) -> bytes:
+    """The inverse of `decode`. Raises Unreadable."""
+    charset = charset_of(collation)
+    try:
+        if name.isascii() or charset == "ascii":
+            return name.encode("ascii")
+        if charset == "latin1":
+            return name.encode("cp1252")
+        if collation and charset not in _UTF8:
+            raise Unreadable(f"{name!r} can't be written in its character set here: {charset}")
+        return name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise Unreadable(f"its character set doesn't have it: {error}") from error
 
 
 # -- characters
@@ -133,11 +161,12 @@ _QUOTED: Final = {
 }
 
 
-def _executed(text: str, dialect: Dialect) -> str:
+def _executed(text: str, dialect: Dialect) -> tuple[str, list[Frame]]:
     """Comments that the server executes without their frame, all others as spaces; as long as
     before."""
+    frames: list[Frame] = []
     if "/*" not in text:
-        return text
+        return text, frames
     out: list[str] = []
     at, inside = 0, 0
     while at < len(text):
@@ -152,12 +181,14 @@ def _executed(text: str, dialect: Dialect) -> str:
         opening = _OPENING.match(text, at)
         if opening is not None and _executes(opening, dialect):
             frame = opening[0]
+            frames.append(Frame(at, at + len(frame), True))
             inside += 1
         elif text.startswith("/*", at):
             end = text.find("*/", at + 2)
             frame = text[at : len(text) if end < 0 else end + 2]
         elif inside and text.startswith("*/", at):
             frame = "*/"
+            frames.append(Frame(at, at + 2, False))
             inside -= 1
         elif char == "#" or _DASHES.match(text, at):
             end = text.find("\n", at)
@@ -168,7 +199,7 @@ def _executed(text: str, dialect: Dialect) -> str:
             continue
         out.append(" " * len(frame))
         at += len(frame)
-    return "".join(out)
+    return "".join(out), frames
 
 
 def _executes(opening: re.Match[str], dialect: Dialect) -> bool:

@@ -1,16 +1,32 @@
 """A statement's words, read from the first to the last, and the names among them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from mysync_schemas.sqltokens import Token, Unreadable, decode
 
-__all__ = ["Named", "Words"]
+__all__ = ["Named", "Role", "Words"]
+
+
+class Role(Enum):
+    """What a statement does with what it names."""
+
+    MADE = auto()
+    CHANGED = auto()
+    DROPPED = auto()
+    FROM = auto()  # a rename's old name
+    TO = auto()  # its new one
+    MODEL = auto()  # of CREATE TABLE … LIKE
+    REFERENCED = auto()  # by a foreign key
+    MEMBER = auto()  # of a MERGE table
+    SEQUENCE = auto()  # that an expression draws from
+    WATCHED = auto()  # the table of a trigger
 
 
 @dataclass(frozen=True)
 class Named:
-    """A name of two parts, the first empty for the default database. `sql[start:end]` is all of it,
+    """A name of two parts, the first empty where it isn't written. `sql[start:end]` is all of it,
     `sql[last:end]` its last part."""
 
     database: str
@@ -18,6 +34,7 @@ class Named:
     start: int
     last: int
     end: int
+    role: Role = Role.CHANGED
 
     def __str__(self) -> str:
         return f"{self.database}.{self.name}" if self.database else self.name
@@ -33,12 +50,9 @@ class Words:
         self.tokens = tokens[:end]
         self.collation = collation
         self.at = 0
-        self.begins = self.tokens[0].start if self.tokens else 0
         self.if_exists = False
-
-    @property
-    def ends(self) -> int:
-        return self.tokens[-1].end if self.tokens else 0
+        self.modifiers: set[str] = set()
+        self.wrapping: list[tuple[int, int]] = []
 
     def peek(self, ahead: int = 0) -> str:
         at = self.at + ahead
@@ -78,10 +92,11 @@ class Words:
                 return True
         return False
 
-    def drop(self, *words: str) -> None:
-        """Leaves the words out if the statement ends with them."""
-        if tuple(token.word for token in self.tokens[-len(words) :]) == words:
-            self.tokens = self.tokens[: -len(words)]
+    def rest(self) -> Iterator[int]:
+        """The places from here on, each of which is the present one in its turn."""
+        for at in range(self.at, len(self.tokens)):
+            self.at = at
+            yield at
 
     def part(self) -> tuple[str, Token]:
         """One part of a name."""
@@ -93,22 +108,22 @@ class Words:
         self.at += 1
         return decode(token.name, self.collation), token
 
-    def named(self) -> Named:
+    def named(self, role: Role) -> Named:
         """`name`, `database.name` or `.name`. Raises Unreadable."""
         if self.take("."):
             name, token = self.part()
-            return Named("", name, self.tokens[self.at - 2].start, token.start, token.end)
+            return Named("", name, self.tokens[self.at - 2].start, token.start, token.end, role)
         first, token = self.part()
         if not self.take("."):
-            return Named("", first, token.start, token.start, token.end)
+            return Named("", first, token.start, token.start, token.end, role)
         name, last = self.part()
-        return Named(first, name, token.start, last.start, last.end)
+        return Named(first, name, token.start, last.start, last.end, role)
 
-    def names(self) -> tuple[Named, ...]:
+    def names(self, role: Role) -> tuple[Named, ...]:
         """A list with commas between."""
-        found = [self.named()]
+        found = [self.named(role)]
         while self.take(","):
-            found.append(self.named())
+            found.append(self.named(role))
         return tuple(found)
 
     def exists(self) -> None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final
 
-from mysync_schemas.sqltokens import Dialect, Unreadable, tokens_of
-from mysync_schemas.sqlwords import Named, Words
+from mysync_schemas import nondeterministic, tablewords
+from mysync_schemas.sqltokens import Dialect, Frame, Unreadable, scan
+from mysync_schemas.sqlwords import Named, Role, Words
 
-__all__ = ["Statement", "Verb", "read_statement"]
+__all__ = ["Named", "Role", "Statement", "Verb", "read_statement"]
 
 
 class Verb(Enum):
@@ -63,29 +64,42 @@ class Verb(Enum):
 class Statement:
     """`objects` are those it makes, changes or removes: tables, views, sequences, triggers,
     routines or events; of a rename, each pair one after the other. `others` are further tables that
-    it names: the model of LIKE, those that foreign keys refer to, a trigger's. `database`: what a
-    statement on a database is about, empty for the default one. `name`: a savepoint's. `why`: of
-    UNKNOWN."""
+    it names. `kind`: of a ROUTINE or EVENT ("PROCEDURE"). `database`: what a statement on a
+    database is about, empty for the default one, written at `sql[slice(*database_at)]`. `name`: a
+    savepoint's. `why`: of UNKNOWN."""
 
     verb: Verb
     objects: tuple[Named, ...] = ()
     others: tuple[Named, ...] = ()
+    kind: str = ""
     database: str = ""
+    database_at: tuple[int, int] | None = None
     name: str = ""
     if_exists: bool = False  # or IF NOT EXISTS
-    begins: int = 0  # where the statement itself begins, after SET STATEMENT … FOR
-    ends: int = 0  # before START TRANSACTION, which a logged CREATE TABLE … SELECT may end with
+    or_replace: bool = False
+    selects: bool = False  # CREATE TABLE … SELECT, as nobody logs it in ROW format
+    opaque: bool = False  # holds a query or a program, whose names aren't among the above
+    versioning: bool = False  # MariaDB's system versioning is spoken of
+    nondeterministic: str = ""  # why its effect on rows may differ from server to server
+    wrapping: tuple[tuple[int, int], ...] = ()  # SET STATEMENT … FOR, a logged START TRANSACTION
+    frames: tuple[Frame, ...] = field(default=(), repr=False)  # of its executed comments
     why: str = field(default="", compare=False)
 
 
 def read_statement(sql: bytes, dialect: Dialect) -> Statement:
     """Never raises: what can't be read is UNKNOWN."""
     try:
-        words = Words(tokens_of(sql, dialect), dialect.collation)
+        tokens, frames = scan(sql, dialect)
+        words = Words(tokens, dialect.collation)
         if not words.tokens:
             return Statement(Verb.EMPTY)
-        statement = _by_first_word(words)
-        return replace(statement, if_exists=words.if_exists, begins=words.begins, ends=words.ends)
+        return replace(
+            _by_first_word(words),
+            if_exists=words.if_exists,
+            or_replace="REPLACE" in words.modifiers,
+            wrapping=tuple(words.wrapping),
+            frames=frames,
+        )
     except Unreadable as error:
         return Statement(Verb.UNKNOWN, why=str(error))
 
@@ -101,6 +115,7 @@ _MAINTENANCE: Final = _set(
 _ROWS: Final = _set("INSERT REPLACE UPDATE DELETE LOAD CALL SELECT DO WITH")
 _SERVER_OBJECTS: Final = _set("SERVER TABLESPACE UNDO LOGFILE RESOURCE INSTANCE SPATIAL")
 _ROUTINES: Final = _set("PROCEDURE FUNCTION PACKAGE LIBRARY")
+_ROLES: Final = {"CREATE": Role.MADE, "ALTER": Role.CHANGED, "DROP": Role.DROPPED}
 _MODIFIERS: Final = _set("OR REPLACE ONLINE OFFLINE IGNORE AGGREGATE")
 
 
@@ -108,7 +123,7 @@ def _by_first_word(words: Words) -> Statement:
     if words.peek() == "SET" and words.peek(1) == "STATEMENT":
         if not words.find("FOR") or words.over:
             raise Unreadable("SET STATEMENT without its FOR")
-        words.begins = words.tokens[words.at].start
+        words.wrapping.append((words.tokens[0].start, words.tokens[words.at].start))
     verb = words.peek()
     if verb in _MAINTENANCE:
         return Statement(Verb.MAINTENANCE)
@@ -175,7 +190,9 @@ def _create(words: Words) -> Statement:
 def _modifiers(words: Words) -> None:
     """What may stand between CREATE or ALTER and the kind of object."""
     while True:
-        if words.take_one_of(_MODIFIERS):
+        taken = words.take_one_of(_MODIFIERS)
+        if taken:
+            words.modifiers.add(taken)
             continue
         if words.take("ALGORITHM", "=") or words.take("SQL", "SECURITY"):
             words.at += 1
@@ -196,14 +213,12 @@ def _alter(words: Words) -> Statement:
     if what == "TABLE":
         return _alter_table(words)
     if what == "VIEW":
-        return _view(words)
+        return _view(words, Role.CHANGED)
     if what == "SEQUENCE":
         words.exists()
-        return Statement(Verb.ALTER_SEQUENCE, (words.named(),))
+        return Statement(Verb.ALTER_SEQUENCE, (words.named(Role.CHANGED),))
     if what in ("DATABASE", "SCHEMA"):
         return _alter_database(words)
-    if what == "LIBRARY":
-        return Statement(Verb.ROUTINE, (words.named(),))
     return _common("ALTER", what, words)
 
 
@@ -218,18 +233,18 @@ def _drop(words: Words) -> Statement:
     words.exists()
     if what in ("TABLE", "TABLES", "VIEW", "SEQUENCE"):
         verb = {"VIEW": Verb.DROP_VIEW, "SEQUENCE": Verb.DROP_SEQUENCE}.get(what, Verb.DROP_TABLE)
-        names = words.names()
+        names = words.names(Role.DROPPED)
         words.wait()
         words.take_one_of(_set("RESTRICT CASCADE"))
         words.nothing_more()
         return Statement(verb, names)
     if what in ("DATABASE", "SCHEMA"):
-        return Statement(Verb.DROP_DATABASE, database=words.part()[0])
+        return _database(words, Verb.DROP_DATABASE)
     if what == "INDEX":
         words.part()
         return _index_on(words, Verb.DROP_INDEX)
     if what == "TRIGGER":
-        return Statement(Verb.DROP_TRIGGER, (words.named(),))
+        return Statement(Verb.DROP_TRIGGER, (words.named(Role.DROPPED),))
     return _common("DROP", what, words)
 
 
@@ -239,67 +254,49 @@ def _common(verb: str, what: str, words: Words) -> Statement:
         return Statement(Verb.ACCOUNT)
     if what in _SERVER_OBJECTS:
         return Statement(Verb.SERVER)
-    if what in _ROUTINES or what == "EVENT":
-        if what == "PACKAGE":
-            words.take("BODY")
-        words.exists()
-        if what == "FUNCTION" and any(t.word == "SONAME" for t in words.tokens[-2:-1]):
-            return Statement(Verb.SERVER)
-        kind = Verb.EVENT if what == "EVENT" else Verb.ROUTINE
-        return Statement(kind, (words.named(),))
-    raise Unreadable(f"{verb} {what}")
+    if what not in _ROUTINES and what != "EVENT":
+        raise Unreadable(f"{verb} {what}")
+    kind = f"{what} BODY" if what == "PACKAGE" and words.take("BODY") else what
+    words.exists()
+    if what == "FUNCTION" and any(t.word == "SONAME" for t in words.tokens[-2:-1]):
+        return Statement(Verb.SERVER)
+    objects = [words.named(_ROLES[verb])]
+    opaque = verb == "CREATE"
+    if (verb, what) == ("ALTER", "EVENT"):
+        start, end = words.at, len(words.tokens)
+        if words.find("DO"):
+            opaque, end = True, words.at
+        words.at = start
+        if words.find("RENAME", "TO") and words.at < end:
+            objects = [replace(objects[0], role=Role.FROM), words.named(Role.TO)]
+    return Statement(
+        Verb.EVENT if what == "EVENT" else Verb.ROUTINE, tuple(objects), kind=kind, opaque=opaque
+    )
 
 
 def _create_table(words: Words) -> Statement:
-    words.exists()
-    made = words.named()
-    words.drop("START", "TRANSACTION")
-    return Statement(Verb.CREATE_TABLE, (made,), (*_model(words), *_references(words)))
-
-
-def _model(words: Words) -> tuple[Named, ...]:
-    """Of CREATE TABLE … LIKE, with or without parentheses."""
-    words.take("(")
-    return (words.named(),) if words.take("LIKE") else ()
-
-
-def _references(words: Words) -> tuple[Named, ...]:
-    """Tables that REFERENCES names, in what follows."""
-    found = []
-    for at in range(words.at, len(words.tokens)):
-        if words.tokens[at].word == "REFERENCES":
-            words.at = at + 1
-            found.append(words.named())
-    return tuple(found)
+    objects, others = tablewords.created(words)
+    selects = tablewords.selects(words)
+    return Statement(
+        Verb.CREATE_TABLE,
+        objects,
+        others,
+        selects=selects,
+        opaque=selects,
+        versioning=tablewords.versioning(words),
+    )
 
 
 def _alter_table(words: Words) -> Statement:
-    words.exists()
-    changed = words.named()
-    words.wait()
-    start, partners = words.at, []
-    while words.find("RENAME"):
-        if words.peek() in ("COLUMN", "INDEX", "KEY"):
-            continue
-        words.take_one_of(_set("TO AS ="))
-        partners.append(words.named())
-    words.at = start
-    while words.find("EXCHANGE", "PARTITION"):
-        words.part()
-        if not words.take("WITH", "TABLE"):
-            raise Unreadable("EXCHANGE PARTITION without its table")
-        partners.append(words.named())
-    words.at = start
-    while words.find("CONVERT"):
-        if words.take("TABLE"):
-            partners.append(words.named())
-        elif words.take("PARTITION"):
-            words.part()
-            if not words.take("TO", "TABLE"):
-                raise Unreadable("CONVERT PARTITION without its table")
-            partners.append(words.named())
-    words.at = start
-    return Statement(Verb.ALTER_TABLE, (changed, *partners), _references(words))
+    objects, others = tablewords.altered(words)
+    changes = [token for token in words.tokens if token.start >= objects[0].end]
+    return Statement(
+        Verb.ALTER_TABLE,
+        objects,
+        others,
+        versioning=tablewords.versioning(words),
+        nondeterministic=nondeterministic.reason(changes, ignore="IGNORE" in words.modifiers),
+    )
 
 
 def _rename(words: Words) -> Statement:
@@ -307,21 +304,12 @@ def _rename(words: Words) -> Statement:
         return Statement(Verb.ACCOUNT)
     if not words.take_one_of(_set("TABLE TABLES")):
         raise Unreadable(f"RENAME {words.peek()}")
-    words.exists()
-    found: list[Named] = []
-    while not found or words.take(","):
-        found.append(words.named())
-        words.wait()
-        if not words.take("TO"):
-            raise Unreadable(f"RENAME TABLE {found[-1]} without TO")
-        found.append(words.named())
-    words.nothing_more()
-    return Statement(Verb.RENAME_TABLE, tuple(found))
+    return Statement(Verb.RENAME_TABLE, tablewords.renamed(words))
 
 
 def _truncate(words: Words) -> Statement:
     words.take("TABLE")
-    cut = words.named()
+    cut = words.named(Role.CHANGED)
     words.wait()
     words.nothing_more()
     return Statement(Verb.TRUNCATE_TABLE, (cut,))
@@ -336,17 +324,22 @@ def _create_index(words: Words) -> Statement:
 def _index_on(words: Words, verb: Verb) -> Statement:
     if not words.find("ON"):
         raise Unreadable("an index without its table")
-    return Statement(verb, (words.named(),))
+    return Statement(verb, (words.named(Role.CHANGED),))
 
 
 def _create_sequence(words: Words) -> Statement:
     words.exists()
-    return Statement(Verb.CREATE_SEQUENCE, (words.named(),))
+    return Statement(Verb.CREATE_SEQUENCE, (words.named(Role.MADE),))
 
 
 def _create_database(words: Words) -> Statement:
     words.exists()
-    return Statement(Verb.CREATE_DATABASE, database=words.part()[0])
+    return _database(words, Verb.CREATE_DATABASE)
+
+
+def _database(words: Words, verb: Verb) -> Statement:
+    name, token = words.part()
+    return Statement(verb, database=name, database_at=(token.start, token.end))
 
 
 _DATABASE_OPTIONS: Final = _set(
@@ -356,21 +349,22 @@ _DATABASE_OPTIONS: Final = _set(
 
 def _alter_database(words: Words) -> Statement:
     """Without a name it means the default one."""
-    name = "" if words.peek() in _DATABASE_OPTIONS else words.part()[0]
-    return Statement(Verb.ALTER_DATABASE, database=name)
+    if words.peek() in _DATABASE_OPTIONS:
+        return Statement(Verb.ALTER_DATABASE)
+    return _database(words, Verb.ALTER_DATABASE)
 
 
-def _view(words: Words) -> Statement:
+def _view(words: Words, role: Role = Role.MADE) -> Statement:
     words.exists()
-    return Statement(Verb.CREATE_VIEW, (words.named(),))
+    return Statement(Verb.CREATE_VIEW, (words.named(role),), opaque=True)
 
 
 def _trigger(words: Words) -> Statement:
     words.exists()
-    made = words.named()
+    made = words.named(Role.MADE)
     if not words.find("ON"):
         raise Unreadable("a trigger without its table")
-    return Statement(Verb.CREATE_TRIGGER, (made,), (words.named(),))
+    return Statement(Verb.CREATE_TRIGGER, (made,), (words.named(Role.WATCHED),), opaque=True)
 
 
 _CREATED: Final[dict[str, Callable[[Words], Statement]]] = {

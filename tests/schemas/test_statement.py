@@ -146,13 +146,103 @@ def test_every_name_stands_where_it_says() -> None:
             assert written.startswith((named.database, f"`{named.database}"))
 
 
-def test_where_the_statement_of_a_logged_create_select_ends() -> None:
-    sql = b"CREATE TABLE `t` (`id` int DEFAULT NULL) START TRANSACTION"
+def test_what_a_statement_is_wrapped_in_is_told() -> None:
+    sql = b"CREATE TABLE `t` (`id` int DEFAULT NULL) START TRANSACTION ENGINE=InnoDB COMMENT='x'"
     statement = read(sql)
-    assert sql[: statement.ends] == b"CREATE TABLE `t` (`id` int DEFAULT NULL)"
-    sql = b"SET STATEMENT max_statement_time=1 FOR CREATE TABLE t (id INT)"
+    assert [sql[start:end] for start, end in statement.wrapping] == [b" START TRANSACTION"]
+    sql = b"/* a */ SET STATEMENT max_statement_time=1 FOR CREATE TABLE t (id INT)"
     statement = read(sql)
-    assert sql[statement.begins : statement.ends] == b"CREATE TABLE t (id INT)"
+    assert [sql[start:end] for start, end in statement.wrapping] == [
+        b"SET STATEMENT max_statement_time=1 FOR "
+    ]
+    assert read("CREATE TABLE n (start INT, transaction INT) COMMENT 'a'").wrapping == ()
+
+
+@pytest.mark.parametrize(
+    ("sql", "selects"),
+    [
+        ("CREATE TABLE n AS SELECT 1", True),
+        ("CREATE TABLE n (id INT) ENGINE=InnoDB (SELECT 1)", True),
+        ("CREATE TABLE n WITH x AS (SELECT 1) SELECT * FROM x", True),
+        ("CREATE TABLE n TABLE t", True),
+        ("CREATE TABLE n (TABLE t)", True),
+        ("CREATE TABLE n (id INT) VALUES ROW(1)", True),
+        ("CREATE TABLE n VALUES (1)", True),
+        ("CREATE TABLE st.select (id INT)", False),
+        ("CREATE TABLE n (`select` INT COMMENT 'SELECT')", False),
+        ("CREATE TABLE n LIKE t", False),
+        ("CREATE TABLE n (id INT) PARTITION BY LIST (id) (PARTITION p VALUES IN (1))", False),
+    ],
+)
+def test_a_table_made_from_a_query_is_told(sql: str, selects: bool) -> None:
+    assert (read(sql).selects, read(sql).opaque) == (selects, selects)
+
+
+@pytest.mark.parametrize(
+    ("sql", "versioning"),
+    [
+        ("CREATE TABLE n (id INT) WITH SYSTEM VERSIONING", True),
+        ("CREATE TABLE n (id INT WITH SYSTEM VERSIONING)", True),
+        ("ALTER TABLE t DROP SYSTEM VERSIONING", True),
+        ("ALTER TABLE t ADD PERIOD FOR SYSTEM_TIME (s, e)", True),
+        ("ALTER TABLE t PARTITION BY SYSTEM_TIME (PARTITION c CURRENT)", True),
+        ("ALTER TABLE t COMMENT 'SYSTEM VERSIONING'", False),
+        ("ALTER TABLE t ADD `system` INT, ADD `versioning` INT", False),
+        ("CREATE TABLE n (id INT) /* WITH SYSTEM VERSIONING */", False),
+    ],
+)
+def test_system_versioning_is_told(sql: str, versioning: bool) -> None:
+    assert read(sql).versioning is versioning
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER TABLE t ADD x UUID DEFAULT UUID()",
+        "ALTER TABLE t ADD COLUMN IF NOT EXISTS x DOUBLE NOT NULL DEFAULT (1 + rand())",
+        "ALTER TABLE t DROP a, ADD COLUMN (x INT, y CHAR(36) DEFAULT (UUID()))",
+        "ALTER TABLE t ADD (KEY k (a), y BINARY(9) DEFAULT (RANDOM_BYTES(9)))",
+        "ALTER TABLE t ADD x INT DEFAULT NEXTVAL(s)",
+        "ALTER TABLE t ADD x INT DEFAULT (NEXT VALUE FOR s)",
+        "ALTER TABLE t ADD x INT DEFAULT @@server_id",
+        "ALTER TABLE t ADD x VARCHAR(99) DEFAULT CURRENT_USER",
+        "ALTER TABLE t ADD x DATETIME DEFAULT SYSDATE()",
+        "ALTER TABLE t ADD x INT AUTO_INCREMENT UNIQUE",
+        "ALTER TABLE t ADD COLUMN x SERIAL",
+        "ALTER TABLE t ADD UNIQUE (x), ADD x INT NOT NULL AUTO_INCREMENT FIRST",
+        "ALTER IGNORE TABLE t ADD UNIQUE (a)",
+        "ALTER TABLE t IMPORT TABLESPACE",
+        "ALTER TABLE t IMPORT PARTITION p TABLESPACE",
+        "ALTER TABLE t DISCARD TABLESPACE",
+        "ALTER TABLE t ADD system INT DEFAULT (RAND())",
+    ],
+)
+def test_an_alter_that_fills_rows_otherwise_on_each_server_says_why(sql: str) -> None:
+    statement = read(sql)
+    assert statement.verb is Verb.ALTER_TABLE
+    assert statement.nondeterministic
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER TABLE t ADD x DATETIME DEFAULT NOW()",
+        "ALTER TABLE t ADD x TIMESTAMP(6) DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE NOW(6)",
+        "ALTER TABLE t AUTO_INCREMENT=100",
+        "ALTER TABLE t MODIFY id INT AUTO_INCREMENT",
+        "ALTER TABLE t ALTER a SET DEFAULT (UUID())",
+        "ALTER TABLE t ADD uuid CHAR(36), ADD KEY uuid (uuid), ADD rand INT",
+        "ALTER TABLE t ADD (uuid CHAR(36), UNIQUE rand (a))",
+        "ALTER TABLE t ADD x INT REFERENCES rand (id)",
+        "ALTER TABLE t ADD x VARCHAR(9) DEFAULT 'UUID()' COMMENT 'RAND()'",
+        "ALTER TABLE t ADD `auto_increment` INT",
+        "ALTER TABLE t ADD PARTITION (PARTITION p2 VALUES LESS THAN (1000))",
+        "ALTER TABLE t ADD VECTOR INDEX user (a)",
+        "CREATE TABLE n (x CHAR(36) DEFAULT (UUID()))",
+    ],
+)
+def test_an_alter_that_fills_rows_alike_on_each_server_is_told(sql: str) -> None:
+    assert read(sql).nondeterministic == ""
 
 
 @given(st.data())
