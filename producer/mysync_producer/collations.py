@@ -37,6 +37,11 @@ class Collations:
     def charset_records(self) -> list[CharsetRecord]:
         return list(self._charsets.values())
 
+    def table(self, charset: str) -> CharsetTable:
+        """The table of one of `TABLED`."""
+        self._charset(charset)
+        return self._tables[charset]
+
     def completed(self, table: TableSchema) -> TableSchema:
         """The table with references to all that its values and keys need."""
         charsets = sorted({column.charset for column in table.columns if column.charset in TABLED})
@@ -61,8 +66,7 @@ class Collations:
         if collation not in self._folds:
             table = None
             if charset in TABLED:
-                self._charset(charset)
-                table = self._tables[charset]
+                table = self.table(charset)
             cell = self._cell
             made = build_fold(collation, asker(cell), table, asker_of_codes(cell))
             self._folds[collation] = self._record(collation, made)

@@ -5,6 +5,7 @@
     │   ├── CorruptTableMap   a TABLE_MAP that can't be read
     │   └── CorruptRow        a row image whose bytes can't be what the server wrote
     ├── SchemaMismatch        the TABLE_MAP and what we know about the table disagree
+    ├── NotInferable          the TABLE_MAP alone doesn't tell what its rows hold
     └── MinimalImage          a rows event that doesn't hold all columns
 
 All of them stop the producer: going on would send rows that aren't the source's.
@@ -29,6 +30,24 @@ class SchemaMismatch(DataError):
             "binlog_row_metadata=FULL."
         )
         self.table = table
+
+
+class NotInferable(DataError):
+    """Rows of a table whose definition isn't certain, and whose TABLE_MAP doesn't tell enough."""
+
+    advice = (
+        "Exclude the table; or begin the pipeline anew under another name when no statement "
+        "changes the table's definition. ALTER TABLE … FORCE gives columns of MariaDB's old "
+        "formats the present one (mysql56_temporal_format=ON)."
+    )
+
+    def __init__(self, table: str, column: str | None, what: str) -> None:
+        super().__init__(
+            f"{table}{f', column {column}' if column else ''}: {what}, and a statement has changed "
+            "the table's definition shortly before"
+        )
+        self.table = table
+        self.column = column
 
 
 class MinimalImage(DataError):

@@ -261,24 +261,25 @@ class _Matching:
         self.same("number of labels", len(self.labels), len(self.column.labels))
         texts: list[str | None] = []
         for found, known in zip(self.labels, self.column.labels, strict=True):
-            text = self.label(found)
+            text = label_text(found, self.column.charset, self.charsets)
             if text is not None:
                 self.same("label", text, known)
             texts.append(None if text in texts else text)
         return texts
 
-    def label(self, label: bytes) -> str | None:
-        """A label's text; labels are in the column's character set."""
-        name = self.column.charset or "binary"
-        if name == "latin1":
-            return latin1_text(label)
-        charset = self.charsets.get(name)
-        if charset is not None:
-            return charset.decode(label)
-        try:
-            return label.decode("ascii" if name in ("ascii", "binary") else "utf-8")
-        except UnicodeDecodeError:
-            return None
+
+def label_text(label: bytes, charset: str | None, charsets: Mapping[str, Charset]) -> str | None:
+    """A label's text, or None; labels are in their column's character set."""
+    name = charset or "binary"
+    if name == "latin1":
+        return latin1_text(label)
+    known = charsets.get(name)
+    if known is not None:
+        return known.decode(label)
+    try:
+        return label.decode("ascii" if name in ("ascii", "binary") else "utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def _precision(column: Column) -> tuple[int | None, int]:

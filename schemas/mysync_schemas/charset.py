@@ -35,6 +35,7 @@ from mysync_schemas.table import TableSchema
 
 __all__ = [
     "COMMON",
+    "MAX_BYTES",
     "TABLED",
     "UNICODE",
     "Charset",
@@ -55,6 +56,13 @@ TABLED: Final = frozenset(
     }
 )
 """What needs a table: all other sets of MySQL 9.7 and MariaDB 10.11."""
+
+MAX_BYTES: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("utf8mb4", "utf16", "utf16le", "utf32", "gb18030"), 4),
+    **dict.fromkeys(("utf8mb3", "ujis", "eucjpms"), 3),
+    **dict.fromkeys(("ucs2", "big5", "sjis", "cp932", "gbk", "gb2312", "euckr"), 2),
+}
+"""Bytes that a column holds for each character (`mbmaxlen`, SHOW CHARACTER SET); elsewhere 1."""
 
 _VERSION: Final = 1
 _SUPPLEMENTARY: Final = 1

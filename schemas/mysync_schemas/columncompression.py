@@ -18,9 +18,11 @@ from typing import Final
 
 from mysync_schemas.errors import BadCompression
 
-__all__ = ["compress", "decompress", "is_compressed"]
+__all__ = ["COMPRESSED", "compress", "decompress", "is_compressed"]
 
-_SUFFIX: Final = "/*M!100301 COMPRESSED*/"
+COMPRESSED: Final = "/*M!100301 COMPRESSED*/"
+"""What the COLUMN_TYPE of a COMPRESSED column ends with."""
+
 _ZLIB: Final = 0x80
 _RAW: Final = 0x08
 _LENGTH: Final = 0x07
@@ -30,7 +32,7 @@ _THRESHOLD: Final = 100
 
 def is_compressed(column_type: str) -> bool:
     """Whether this COLUMN_TYPE is one of a COMPRESSED column."""
-    return column_type.endswith(_SUFFIX)
+    return column_type.endswith(COMPRESSED)
 
 
 def compress(value: bytes) -> bytes:

@@ -128,8 +128,9 @@ class TableSchema(_Frozen):
     It holds from `seq` on, a line's or that of the first row that has its Avro schema. An
     *inferred* version is what the log itself tells of a table between a statement that changed it
     and the moment at which its definition is known for certain: from its TABLE_MAP columns and
-    primary key, from the statements what foreign keys may join it with; not what columns are
-    generated from, which other unique keys there are. Before the first TABLE_MAP it has no columns
+    primary key (or the unique one that both servers log in its place), from the statements what
+    foreign keys may join it with; not what columns are generated from, which other unique keys
+    there are. Before the first TABLE_MAP it has no columns
     and no Avro schema (`value_schema_id` 0). A *dropped* table has nothing but its name.
     """
 

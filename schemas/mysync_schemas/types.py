@@ -36,6 +36,7 @@ __all__ = [
     "complete",
     "is_old_temporal",
     "kind_of",
+    "labelled_type",
     "labels_of",
     "normal_index",
     "normal_type",
@@ -143,6 +144,7 @@ _KINDS: Final[Mapping[str, Kind]] = {
 CHARSETS: Final = COMMON | TABLED | UNICODE.keys() | {"utf8", "binary"}
 _LABEL: Final = re.compile(r"'((?:[^']|'')*)'")
 _ESCAPED: Final = re.compile(r"''|\\(.)", re.DOTALL)
+_ESCAPES: Final = str.maketrans({"'": "''", "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
 
 
 def kind_of(column: Column) -> Kind:
@@ -205,6 +207,12 @@ def labels_of(column_type: str) -> tuple[str, ...]:
     if head.strip().lower() not in ("enum", "set"):
         return ()
     return tuple(_ESCAPED.sub(_unescape, label) for label in _LABEL.findall(rest))
+
+
+def labelled_type(data_type: str, labels: Iterable[str]) -> str:
+    """The COLUMN_TYPE of an ENUM or SET (`data_type`) with these labels."""
+    listed = ",".join("'" + label.translate(_ESCAPES) + "'" for label in labels)
+    return f"{data_type}({listed})"
 
 
 def _unescape(match: re.Match[str]) -> str:

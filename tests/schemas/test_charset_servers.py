@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from mysync_lab.sql import SqlServer
-from mysync_schemas.charset import TABLED, UNICODE, Charset, CharsetTable
+from mysync_schemas.charset import MAX_BYTES, TABLED, UNICODE, Charset, CharsetTable
 from mysync_schemas.charsetbuild import build
+from mysync_schemas.collationnames import collation_name
 from mysync_schemas.collations import charset_of
 
 # Values that Python's own codecs read as another character than the server, or not at all.
@@ -83,10 +84,17 @@ def test_pythons_codecs_are_another_bijection(server: Server, name: str) -> None
 
 def test_collation_ids_are_the_servers(server: Server) -> None:
     if server.mariadb:
-        table = "collation_character_set_applicability"
-        listed = f"SELECT id, character_set_name FROM information_schema.{table}"
+        view, name = "collation_character_set_applicability", "full_collation_name"
     else:
-        listed = "SELECT id, character_set_name FROM information_schema.collations"
-    found = [(number, name) for number, name in server.rows(listed) if number and name]
+        view, name = "collations", "collation_name"
+    listed = f"SELECT id, character_set_name, {name} FROM information_schema.{view}"
+    found = [row for row in server.rows(listed) if row[0] and row[1]]
     assert len(found) > 250
-    assert all(charset_of(number) == name for number, name in found)
+    assert [(n, charset_of(n), collation_name(n, mariadb=server.mariadb)) for n, *_ in found] == [
+        tuple(row) for row in found
+    ]
+
+
+def test_a_characters_bytes_are_the_servers(server: Server) -> None:
+    found = server.rows("SELECT character_set_name, maxlen FROM information_schema.character_sets")
+    assert {name: MAX_BYTES.get(name, 1) for name, _ in found} == dict(found)
