@@ -22,6 +22,17 @@ _numbers = itertools.count(1)
 
 ITEMS = "CREATE TABLE items (id INT PRIMARY KEY, name VARCHAR(4000), v BIGINT)"
 
+PER_PIPELINE = (
+    "owned_table",
+    "checkpoint",
+    "meta",
+    "instruction",
+    "table_state",
+    "skipped",
+    "errors",
+)
+"""Tables `mysync.*` that a test leaves rows in."""
+
 
 class Stage:
     """One pipeline: its topics, its target, its consumers and what its table should hold."""
@@ -155,7 +166,7 @@ class Stage:
                 f"DROP DATABASE IF EXISTS {self.db}",
                 *(
                     f"DELETE FROM mysync.{table} WHERE pipeline = '{self.name}'"
-                    for table in ("owned_table", "checkpoint", "meta", "instruction", "errors")
+                    for table in PER_PIPELINE
                     if self._has_tables()
                 ),
                 database=None,

@@ -50,13 +50,27 @@ class Applier(Protocol):
     """Writes rows together with the checkpoint, in one target transaction."""
 
     def apply(
-        self, session: Session, claimed: Claimed, new: Progress, tables: Tables, rows: Sequence[Row]
+        self,
+        session: Session,
+        claimed: Claimed,
+        new: Progress,
+        tables: Tables,
+        rows: Sequence[Row],
+        notes: Sequence[str] = (),
     ) -> int:
-        """Commits the batch; returns how many rows were written. Errors: `Session.transact`'s."""
+        """Commits the batch; returns how many rows were written. Errors: `Session.transact`'s.
+
+        `notes` are statements that commit with the checkpoint."""
         ...
 
     def apply_singly(
-        self, session: Session, claimed: Claimed, new: Progress, tables: Tables, rows: Sequence[Row]
+        self,
+        session: Session,
+        claimed: Claimed,
+        new: Progress,
+        tables: Tables,
+        rows: Sequence[Row],
+        notes: Sequence[str] = (),
     ) -> Refusal | None:
         """Like `apply`, event by event: commits all, or nothing and says which was refused."""
         ...
@@ -69,7 +83,13 @@ class PlannedApplier:
         self._coalesce = coalesce
 
     def apply(
-        self, session: Session, claimed: Claimed, new: Progress, tables: Tables, rows: Sequence[Row]
+        self,
+        session: Session,
+        claimed: Claimed,
+        new: Progress,
+        tables: Tables,
+        rows: Sequence[Row],
+        notes: Sequence[str] = (),
     ) -> int:
         plan = Plan(coalesce=self._coalesce)
         known = None
@@ -84,11 +104,18 @@ class PlannedApplier:
             compare_and_set(claimed, new, session.escape),
             checks_of(tables),
             encode(steps, session),
+            notes,
         )
         return len(steps)
 
     def apply_singly(
-        self, session: Session, claimed: Claimed, new: Progress, tables: Tables, rows: Sequence[Row]
+        self,
+        session: Session,
+        claimed: Claimed,
+        new: Progress,
+        tables: Tables,
+        rows: Sequence[Row],
+        notes: Sequence[str] = (),
     ) -> Refusal | None:
         at = -1
 
@@ -102,9 +129,14 @@ class PlannedApplier:
 
         try:
             session.transact(
-                compare_and_set(claimed, new, session.escape), checks_of(tables), one_by_one()
+                compare_and_set(claimed, new, session.escape),
+                checks_of(tables),
+                one_by_one(),
+                notes,
             )
         except ApplyRefused as error:
+            if not error.of_rows:
+                raise
             return Refusal(max(at, 0), error)
         return None
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from mysync_consumer import preflight, processes
+from mysync_consumer import preflight, processes, tablelist
 from mysync_consumer import status as status_page
 from mysync_consumer.service import Service
 from mysync_runtime import cli, kafka, mysql
@@ -63,6 +63,17 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         cli.echo_json(found)
     else:
         status_page.show(found)
+
+
+@app.command()
+def tables(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Lists the tables that are written, and those that are set aside and why."""
+    settings = cli.start(config, "consumer", SERVICE)
+    found = tablelist.ask(settings, Stop(settings.grace_seconds))
+    if as_json:
+        cli.echo_json(found)
+    else:
+        tablelist.show(found)
 
 
 def main() -> None:

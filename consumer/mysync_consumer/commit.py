@@ -8,6 +8,9 @@ unmatched       the compare-and-set matched nothing: an instruction is read and 
 refused         event by event: what stands before the refused one is committed; an event that
                 another partition's rows may be in the way of is tried once more when all
                 partitions are there; then it is a divergence
+one table       what is wrong with one table only (a divergence, another definition, a value that
+                it can't hold) is handed on as TableFailed: the worker knows the policy
+quarantined     rows of such tables are passed over; the checkpoint moves as if they were applied
 anything else   is transient: the worker claims again and reads where it stands; it takes fewer
                 rows if the connection was lost with the batch
 """
@@ -17,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mysync_consumer import checkpoint, metrics, report
-from mysync_consumer.applier import Refusal, encodable
+from mysync_consumer.applier import encodable
 from mysync_consumer.batchlimit import BatchLimit
 from mysync_consumer.bindings import Binding, Layouts
 from mysync_consumer.checkpoint import Claimed, Progress
@@ -25,16 +28,18 @@ from mysync_consumer.context import Context
 from mysync_consumer.errors import (
     ApplyRefused,
     ClaimLost,
+    TableFailed,
     TargetBusy,
     TargetUnavailable,
     TooLarge,
 )
 from mysync_consumer.frontier import Frontier
-from mysync_consumer.rowerrors import CorruptRecord, UnwritableValue
+from mysync_consumer.rowerrors import CorruptRecord, UnwritableTable, UnwritableValue
 from mysync_consumer.rowread import Row
 from mysync_consumer.session import Session, ShapeChanged
+from mysync_consumer.skipping import Skipping
 from mysync_consumer.tenure import Tenure
-from mysync_runtime.errors import ConnectionLost, Divergence, Drift
+from mysync_runtime.errors import ConnectionLost, DataError, Divergence, Drift
 from mysync_runtime.log import get_logger
 
 BUSY_RETRIES = 10
@@ -46,6 +51,10 @@ ORDER_CODES = frozenset({1062, 1451, 1452})
 CONFLICT_SECONDS = 15.0
 """How long such an event waits for the other partitions. Idle ones learn where they are by
 heartbeats, which come every 10 s; without a producer nobody would ever be told of the conflict."""
+
+DEFINITIONS = (Drift, UnwritableTable, UnwritableValue)
+"""Errors of one table that are found when its rows' layout is made. A table that another pipeline
+writes, or two that would become one, are none: those are mistakes in the settings."""
 
 DEFINITION_OR_GRANT = 1105
 """All that the client sees when the target's applier finds another definition, or no privilege."""
@@ -82,22 +91,18 @@ class Committer:
         self._session = session
         self._limit = limit
         self._layouts = Layouts(context.bindings, session)
+        self._skipping = Skipping(context.quarantine, session.escape)
         self._wait_for_all = wait_for_all
 
     def commit(self, due: list[Row], new: Progress) -> None:
         """Commits rows and checkpoint; returns when they are. Raises what the module says."""
         try:
-            try:
-                self._attempt(due, new, singly=False)
-            except ApplyRefused as error:
-                if not due:
-                    raise
-                metrics.count(error)
-                self._settle(due, new)
-        except (CorruptRecord, UnwritableValue, TooLarge) as error:
-            if not error.where:
-                self._locate(error, due)
-            raise
+            self._attempt(due, new, singly=False)
+        except ApplyRefused as error:
+            if not error.of_rows:
+                raise
+            metrics.count(error)
+            self._settle(due, new)
 
     def publish(self) -> None:
         """Tells the other workers what is committed."""
@@ -110,21 +115,28 @@ class Committer:
             ),
         )
 
-    def _attempt(self, due: list[Row], new: Progress, *, singly: bool) -> Refusal | None:
+    def _attempt(
+        self, due: list[Row], new: Progress, *, singly: bool
+    ) -> tuple[Row, ApplyRefused] | None:
+        """Commits all, or, `singly`, nothing and says which row was refused."""
         busy = shape = 0
         applier = self._context.applier
         while True:
             began = time.monotonic()
+            rows, skipped = self._skipping.split(due)
+            notes = self._skipping.notes(skipped, self.claimed)
+            tables: dict[int, Binding] = {}
             try:
-                tables = self._bind(due)
+                tables = self._bind(rows)
                 began = time.monotonic()
+                transaction = self._session, self.claimed, new, tables, rows, notes
                 if singly:
-                    refusal = applier.apply_singly(self._session, self.claimed, new, tables, due)
+                    refusal = applier.apply_singly(*transaction)
                     if refusal is not None:
-                        return refusal
-                    written = len(due)
+                        return rows[refusal.index], refusal.error
+                    written = len(rows)
                 else:
-                    written = applier.apply(self._session, self.claimed, new, tables, due)
+                    written = applier.apply(*transaction)
             except TargetBusy as error:
                 metrics.count(error)
                 busy += 1
@@ -134,20 +146,28 @@ class Committer:
             except ShapeChanged as change:
                 shape += 1
                 if shape > SHAPE_RETRIES:
-                    raise Drift(f"a table keeps changing on the target: {change}") from change
+                    changed = [i for i, table in tables.items() if table.check is change.check]
+                    drift = Drift(f"a table keeps changing on the target: {change}")
+                    raise self._failed(drift, _first(rows, changed[0])) from change
                 self._layouts.forget(change.check)
             except ClaimLost:
                 self._read_instructions()
             except (ConnectionLost, TargetUnavailable):
-                self._lost(due, time.monotonic() - began)
+                self._lost(rows, time.monotonic() - began)
                 raise
+            except (CorruptRecord, UnwritableValue, TooLarge) as error:
+                culprit = self._locate(error, rows)
+                if culprit is None or isinstance(error, CorruptRecord):
+                    raise
+                raise self._failed(error, culprit) from error
             else:
                 self._limit.committed()
                 self.claimed = self.claimed.advanced(new)
+                self._skipping.committed(skipped)
                 self._tenure.succeeded()
                 self.publish()
                 metrics.committed(
-                    self.claimed.partition, tables, due, written, time.monotonic() - began
+                    self.claimed.partition, tables, rows, written, time.monotonic() - began
                 )
                 return None
 
@@ -171,12 +191,26 @@ class Committer:
         layouts = self._layouts
         layouts.refresh()
         readers = {row.schema_id: row.reader for row in due}
-        tables = {schema_id: layouts.binding(reader) for schema_id, reader in readers.items()}
+        tables: dict[int, Binding] = {}
+        for schema_id, reader in readers.items():
+            try:
+                tables[schema_id] = layouts.binding(reader)
+            except DEFINITIONS as error:
+                raise self._failed(error, _first(due, schema_id)) from error
         for row in due if any(table.cascades for table in tables.values()) else ():
             table = tables[row.schema_id]
             if table.joined is not None and table.relies_on_cascades(row.flags):
-                layouts.compare_foreign_keys(table.joined)
+                try:
+                    layouts.compare_foreign_keys(table.joined)
+                except DEFINITIONS as error:
+                    raise self._failed(error, row) from error
         return tables
+
+    def _failed(self, error: DataError, culprit: Row) -> TableFailed:
+        """The error as one of the culprit's table."""
+        place = report.place(report.position(self.claimed.partition, culprit))
+        table = culprit.reader.schema.table_id
+        return TableFailed(table, error, place, self.claimed.progress.next_offset)
 
     def _read_instructions(self) -> None:
         mine = self.claimed
@@ -189,7 +223,8 @@ class Committer:
         ):
             owner = stored.owner if stored is not None else "nobody"
             raise ClaimLost(f"partition {mine.partition} now belongs to {owner}")
-        self._context.obedience.check(self._session.connection, stored.control_version)
+        self._context.obedience.adopt(self._session.connection, stored.control_version)
+        self._skipping.forget()
         self.claimed = replace(mine, control_version=stored.control_version)
 
     def _settle(self, due: list[Row], new: Progress) -> None:
@@ -197,27 +232,28 @@ class Committer:
             refusal = self._attempt(due, new, singly=True)
             if refusal is None:
                 return
-            before, culprit, after = (
-                due[: refusal.index],
-                due[refusal.index],
-                due[refusal.index + 1 :],
-            )
+            culprit, error = refusal
+            at = next(index for index, row in enumerate(due) if row is culprit)
+            before, after = due[:at], due[at + 1 :]
             here = self.claimed.progress
             frontier = max(here.frontier, culprit.seq - 1)
             if before:
                 self.commit(before, progress_after(before[-1], frontier))
             elif frontier > here.frontier:
                 self.commit([], replace(here, frontier=frontier))
-            if refusal.error.code in ORDER_CODES:
+            if error.code in ORDER_CODES:
                 self._wait_for_all(frontier, "conflict", CONFLICT_SECONDS)
             again = self._attempt([culprit], progress_after(culprit, culprit.seq), singly=True)
             if again is not None:
-                raise self._divergence(culprit, again.error)
+                found = self._divergence(culprit, again[1])
+                raise self._failed(found, culprit) from again[1]
             due = after
         if self.claimed.progress != new:
             self.commit([], new)
 
-    def _locate(self, error: CorruptRecord | UnwritableValue | TooLarge, due: list[Row]) -> None:
+    def _locate(
+        self, error: CorruptRecord | UnwritableValue | TooLarge, due: list[Row]
+    ) -> Row | None:
         """Finds the row that couldn't be encoded, and gives the error its place and report."""
         for each in due:
             binding = self._layouts.binding(each.reader)
@@ -227,13 +263,14 @@ class Committer:
                 found_report = self._report(each, 0, found.what)
                 error.where = report.place(found_report)
                 error.report = found_report  # type: ignore[union-attr]
-                return
+                return each
             except TooLarge as found:
                 # Its images, which a report would hold, wouldn't fit in mysync.errors either.
                 found_report = self._report(each, 0, found.what)
                 error.what = f"{binding.name} {report.key(found_report)}: {found.what}"
                 error.where = report.place(found_report)
-                return
+                return each
+        return None
 
     def _divergence(self, culprit: Row, error: ApplyRefused) -> Divergence | Drift:
         found = self._report(culprit, error.code, error.message)
@@ -250,3 +287,7 @@ class Committer:
             code,
             message,
         )
+
+
+def _first(rows: list[Row], schema_id: int) -> Row:
+    return next(row for row in rows if row.schema_id == schema_id)

@@ -7,6 +7,7 @@ from mysync_consumer.applier import Applier
 from mysync_consumer.bindings import Bindings
 from mysync_consumer.frontier import Frontiers
 from mysync_consumer.instructions import Obedience
+from mysync_consumer.quarantine import Quarantine
 from mysync_consumer.topics import Topics
 from mysync_runtime.settings import Settings
 from mysync_schemas.control import PipelineInfo
@@ -45,4 +46,5 @@ class Context:
     bindings: Bindings
     frontiers: Frontiers
     obedience: Obedience
+    quarantine: Quarantine
     fail: Callable[[BaseException], None]

@@ -17,9 +17,11 @@
         └── UnknownYet                  a schema or line that the control topic must still show
 
 `Revoked` is no error: it unwinds a worker whose partition is taken away or whose process stops.
+Nor is `TableFailed`: it carries an error to whoever decides whether all stop or one table.
 """
 
 from mysync_runtime.errors import DataError, SetupError, TransientError
+from mysync_schemas.table import TableId
 
 
 class ForeignTables(SetupError):
@@ -54,12 +56,12 @@ class GroupConflict(SetupError):
 class ApplyRefused(DataError):
     """The target refused rows. `code` is the server's error number, 0 when it gave none.
 
-    Raised after the rollback; who knows the events finds the one that is meant. Only without any
-    does it end the process.
+    Raised after the rollback; who knows the events finds the one that is meant. It ends the process
+    only when it isn't `of_rows`: the checkpoint, or what goes with it, was refused.
     """
 
     advice = (
-        "No row was in it: see that nothing on the target stands in the way of writing "
+        "It isn't about a row: see that nothing on the target stands in the way of writing "
         "mysync.checkpoint, then start again."
     )
 
@@ -70,6 +72,7 @@ class ApplyRefused(DataError):
         super().__init__(text)
         self.code = code
         self.message = message
+        self.of_rows = True
 
 
 class TooLarge(DataError):
@@ -107,3 +110,16 @@ class UnknownYet(TransientError):
 
 class Revoked(Exception):
     """The partition is no longer ours to work on."""
+
+
+class TableFailed(Exception):
+    """`error` is about one table, by the source's name, at the source's and Kafka's `place`.
+
+    `offset` is where the partition stands, so that a repetition can be told."""
+
+    def __init__(self, table: TableId, error: DataError, place: str, offset: int) -> None:
+        super().__init__(str(error))
+        self.table = table
+        self.error = error
+        self.place = place
+        self.offset = offset

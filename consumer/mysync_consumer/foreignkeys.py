@@ -79,6 +79,20 @@ def components(tables: Iterable[TableSchema]) -> Mapping[TableId, Component]:
     }
 
 
+def with_cascade_groups(
+    tables: Iterable[TableId], schemas: Iterable[TableSchema]
+) -> frozenset[TableId]:
+    """The tables, and all that cascading keys join with them: where one of these isn't written, the
+    others' rows would change otherwise than on the source."""
+    joined = components(schemas)
+    found = set(tables)
+    for table in list(found):
+        component = joined.get(table)
+        if component is not None and component.cascades:
+            found |= component.members
+    return frozenset(found)
+
+
 def relies_on_cascades(flags: int) -> bool:
     """Whether cascades, if there are any, ran on the source for an event with these flags and
     aren't in its log."""

@@ -4,21 +4,26 @@ Writing one locks all checkpoint rows, so no commit is under way; takes M, the g
 and raises `control_version` in every row. A worker's next compare-and-set then doesn't match: it
 reads what is new and obeys. No worker can have passed M unknowing.
 
-`stop` is the only action here: a divergence was found, every process ends. Each process obeys those
-written since it started: a restart after a stop tries again.
+`stop`: a divergence was found, every process ends. Each process obeys those written since it
+started: a restart after a stop tries again. `quarantine`: the tables in `mysync.table_state` are
+others now, and whoever goes on reads them first; that holds across restarts.
 
 A crash before the commit leaves nothing; after it, the instruction stands.
 """
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from pymysql.cursors import Cursor
 
 from mysync_consumer.errors import ClaimLost, StoppedByInstruction
 from mysync_runtime.mysql import Connection
 
 STOP = "stop"
+QUARANTINE = "quarantine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +36,35 @@ class Instruction:
     detail: Mapping[str, object]
 
 
-def write(
-    connection: Connection,
-    pipeline: str,
-    partitions: int,
-    action: str,
-    detail: Mapping[str, object],
-    author: str,
-) -> Instruction:
-    """Writes an instruction, as the module says. Raises ClaimLost when checkpoint rows are
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An instruction under way: no commit is, no worker can pass `m`. `cursor` is its
+    transaction's."""
+
+    cursor: Cursor
+    pipeline: str
+    version: int
+    m: int
+
+    def write(self, action: str, detail: Mapping[str, object], author: str) -> Instruction:
+        """Gives it its action. Once at most; without it nothing is instructed."""
+        self.cursor.execute(
+            "INSERT INTO mysync.instruction (pipeline, version, action, m, detail, created_by,"
+            " created_at) VALUES (%s, %s, %s, %s, %s, %s, SYSDATE(6))",
+            (self.pipeline, self.version, action, self.m, json.dumps(detail, default=str), author),
+        )
+        self.cursor.execute(
+            "UPDATE mysync.checkpoint SET control_version = %s WHERE pipeline = %s",
+            (self.version, self.pipeline),
+        )
+        return Instruction(self.version, action, self.m, detail)
+
+
+@contextmanager
+def writing(connection: Connection, pipeline: str, partitions: int) -> Iterator[Draft]:
+    """The transaction of an instruction, which its user writes, with what has to commit with it.
+
+    Commits at the end, rolls back after an exception. Raises ClaimLost when checkpoint rows are
     missing."""
     connection.begin()
     try:
@@ -54,20 +79,11 @@ def write(
                 raise ClaimLost(f"{len(rows)} checkpoint rows instead of {partitions}")
             m = max(int(row[0]) for row in rows)
             version = max(int(row[1]) for row in rows) + 1
-            cursor.execute(
-                "INSERT INTO mysync.instruction (pipeline, version, action, m, detail, created_by,"
-                " created_at) VALUES (%s, %s, %s, %s, %s, %s, SYSDATE(6))",
-                (pipeline, version, action, m, json.dumps(detail, default=str), author),
-            )
-            cursor.execute(
-                "UPDATE mysync.checkpoint SET control_version = %s WHERE pipeline = %s",
-                (version, pipeline),
-            )
+            yield Draft(cursor, pipeline, version, m)
     except BaseException:
         connection.rollback()
         raise
     connection.commit()
-    return Instruction(version, action, m, detail)
 
 
 def since(connection: Connection, pipeline: str, version: int) -> list[Instruction]:
@@ -94,11 +110,14 @@ def newest(connection: Connection, pipeline: str) -> int:
 
 
 class Obedience:
-    """Which instructions this process has seen; shared by its threads."""
+    """Which instructions this process has seen; shared by its threads.
 
-    def __init__(self, pipeline: str, seen: int) -> None:
+    `refresh` reads anew which tables are quarantined."""
+
+    def __init__(self, pipeline: str, seen: int, refresh: Callable[[Connection], None]) -> None:
         self.pipeline = pipeline
         self.seen = seen
+        self._refresh = refresh
         self._lock = threading.Lock()
 
     def check(self, connection: Connection, version: int) -> None:
@@ -106,20 +125,31 @@ class Obedience:
         with self._lock:
             if version <= self.seen:
                 return
-            for instruction in since(connection, self.pipeline, self.seen):
+            found = since(connection, self.pipeline, self.seen)
+            for instruction in found:
                 if instruction.action == STOP:
                     summary = instruction.detail.get("summary", "see mysync.errors")
                     raise StoppedByInstruction(
                         f"another worker stopped the pipeline: {summary}",
                         where=f"instruction {instruction.version}",
                     )
-                self.seen = instruction.version
+            if found:
+                self._refresh(connection)
+                self.seen = found[-1].version
+
+    def adopt(self, connection: Connection, version: int) -> None:
+        """As `check`, for a worker that goes on under this control_version, which it has read
+        before. It reads the quarantined tables whatever the process has seen: a target that failed
+        over may have forgotten instructions, and gives their numbers again."""
+        self.check(connection, version)
+        self._refresh(connection)
 
     def stop_all(
         self, connection: Connection, partitions: int, detail: Mapping[str, object], author: str
     ) -> Instruction:
         """Writes a `stop` of our own, which this process needn't be told of."""
         with self._lock:
-            instruction = write(connection, self.pipeline, partitions, STOP, detail, author)
+            with writing(connection, self.pipeline, partitions) as draft:
+                instruction = draft.write(STOP, detail, author)
             self.seen = instruction.version
             return instruction

@@ -35,6 +35,12 @@ WAITING = Gauge(
     "How long a partition has waited for others' frontiers now, 0 if it doesn't.",
     ["partition"],
 )
+SKIPPED = Counter(
+    "mysync_consumer_rows_skipped_total",
+    "Row events passed over because their table is quarantined.",
+    ["db", "table"],
+)
+QUARANTINED = Gauge("mysync_consumer_quarantined_tables", "Tables of the pipeline set aside.")
 CLAIMS = Counter("mysync_consumer_claims_total", "Partitions claimed.", ["partition"])
 ASSIGNED = Gauge("mysync_consumer_assigned_partitions", "Partitions assigned to this process.")
 
@@ -54,3 +60,9 @@ def committed(
     for (schema_id, op), number in Count((row.schema_id, row.op) for row in rows).items():
         table = tables[schema_id].schema
         APPLIED.labels(table.db, table.table, _LETTERS.get(op, "?")).inc(number)
+
+
+def skipped(rows: Sequence[Row]) -> None:
+    """Counts rows that a committed transaction passed over."""
+    for table, number in Count(row.reader.schema.table_id for row in rows).items():
+        SKIPPED.labels(table.db, table.table).inc(number)

@@ -19,6 +19,8 @@ from mysync_runtime.mysql import Connection, quote, quote_table
 
 Report = dict[str, Any]
 
+SHOWN_CHARACTERS = 1000
+
 _OPERATIONS = {ord("c"): "insert", ord("u"): "update", ord("d"): "delete", ord("r"): "read"}
 MEANINGS = {
     1032: "the row isn't there",
@@ -67,23 +69,29 @@ def build(
     """Collects everything. What the target holds is asked in the caller's session, rolled back."""
     before = _image(row.reader, row.value, row.before_start, row.before_end)
     after = _image(row.reader, row.value, row.after_start, row.after_end)
-    return {
-        "partition": partition,
-        "offset": row.offset,
-        "seq": row.seq,
+    return position(partition, row) | {
         "table": binding.name,
         "target_table": str(binding.target),
         "identity": list(binding.schema.identity),
         "operation": _OPERATIONS.get(row.op, "?"),
-        "file": row.file(),
-        "position": row.pos,
-        "row": row.row,
-        "gtid": row.gtid(),
         "error_code": code,
         "error_message": message,
         "before": before,
         "after": after,
         "target_holds": held(connection, binding, before, after),
+    }
+
+
+def position(partition: int, row: Row) -> Report:
+    """Where an event stands: what `place` says of it."""
+    return {
+        "partition": partition,
+        "offset": row.offset,
+        "seq": row.seq,
+        "file": row.file(),
+        "position": row.pos,
+        "row": row.row,
+        "gtid": row.gtid(),
     }
 
 
@@ -111,6 +119,19 @@ def place(report: Report) -> str:
         f"{report['file']}:{report['position']} row {report['row']}{gtid};"
         f" partition {report['partition']} offset {report['offset']}"
     )
+
+
+def shortened(report: Report) -> Report:
+    """The same with no text longer than SHOWN_CHARACTERS: `mysync.errors` has it whole."""
+
+    def short(value: Any) -> Any:
+        if isinstance(value, str) and len(value) > SHOWN_CHARACTERS:
+            return value[:SHOWN_CHARACTERS] + "…"
+        if isinstance(value, dict):
+            return {name: short(each) for name, each in value.items()}
+        return [short(each) for each in value] if isinstance(value, list) else value
+
+    return {name: short(value) for name, value in report.items()}
 
 
 def _short(values: dict[str, object]) -> str:

@@ -84,6 +84,7 @@ cdef class Row:
     cdef Py_ssize_t file_at
     cdef Py_ssize_t snapshot_at
     cdef Py_ssize_t zone_at
+    cdef public long long first_offset
     cdef public long long offset
 
     cdef str text(self, Py_ssize_t at)

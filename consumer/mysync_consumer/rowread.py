@@ -179,8 +179,8 @@ class Row:
     """A row event. Images are slices of `value`: -1 and -1 where there is none.
 
     `op` is `ord` of `c`, `u`, `d` or `r`; times are µs (`ts_us`, of the source) and ms (`ts_ms`);
-    `flags` are the rows event's; `deps` pairs of (partition, seq); `offset` is that of the record
-    that completed the row, set by its reader's user.
+    `flags` are the rows event's; `deps` pairs of (partition, seq); `first_offset` and `offset` are
+    those of its first and of its last record, set by its reader's user.
     """
 
     def __init__(self, reader: TableReader, value: bytes) -> None:
@@ -210,6 +210,7 @@ class Row:
         self.file_at = 0
         self.snapshot_at = 0
         self.zone_at = 0
+        self.first_offset = 0
         self.offset = 0
 
     def gtid(self) -> str | None:

@@ -30,6 +30,7 @@ from mysync_consumer.frontier import Frontiers
 from mysync_consumer.instructions import Obedience
 from mysync_consumer.lag import Lag, LagCollector, lag_of
 from mysync_consumer.poller import Assigned, Poller
+from mysync_consumer.quarantine import Quarantine
 from mysync_consumer.topics import Topics
 from mysync_consumer.watch import Watch
 from mysync_consumer.worker import Worker
@@ -109,9 +110,11 @@ class Service:
                 lambda sql: crossing.require(sql, info, control.tables().values()),
             )
             self._on_target("read the checkpoint", lambda sql: self._prepare(sql, info, poller))
+            quarantine = Quarantine(settings.pipeline, lambda: control.tables().values())
             seen = self._on_target(
                 "read the instructions", lambda sql: instructions.newest(sql, settings.pipeline)
             )
+            self._on_target("read the tables' states", quarantine.refresh)
             self._context = context = Context(
                 settings=settings,
                 info=info,
@@ -126,7 +129,8 @@ class Service:
                     by_sql=self._way.via == "sql",
                 ),
                 frontiers=Frontiers(info.partitions),
-                obedience=Obedience(settings.pipeline, seen),
+                obedience=Obedience(settings.pipeline, seen, quarantine.refresh),
+                quarantine=quarantine,
                 fail=self.fail,
             )
             self._loop(context, poller)
@@ -290,6 +294,7 @@ class Service:
             "error": str(failed) if isinstance(failed, MysyncError) else None,
             "control_owner": self._owner is not None,
             "applies": asdict(self._way) if self._way is not None else None,
+            "quarantined": self._quarantined(),
             "partitions": {
                 str(p): {
                     "streaming": w.streaming,
@@ -300,6 +305,10 @@ class Service:
                 for p, w in sorted(self._workers.copy().items())
             },
         }
+
+    def _quarantined(self) -> list[str]:
+        context = self._context
+        return sorted(map(str, context.quarantine.tables())) if context is not None else []
 
 
 def _close(connection: Connection) -> None:

@@ -1,10 +1,10 @@
 """One connection to the target that applies rows: its set-up, and one transaction.
 
-A transaction is one packet `BEGIN; <compare-and-set>; <shape checks>; <rows>`, then further packets
-of rows, then COMMIT. Rows are a BINLOG statement, or several SQL statements that each say how many
-rows they found. BINLOG stands last in its packet: it drops the flag that says that more results
-follow. The compare-and-set is judged first: where it matched no row, the answers after it mean
-nothing.
+A transaction is one packet `BEGIN; <compare-and-set>; <notes>; <shape checks>; <rows>`, then
+further packets of rows, then COMMIT. Rows are a BINLOG statement, or several SQL statements that
+each say how many rows they found. BINLOG stands last in its packet: it drops the flag that says
+that more results follow. The compare-and-set is judged first: where it matched no row, the answers
+after it mean nothing.
 
 A shape check is a `SELECT … LIMIT 0` of a table that is written: its result's columns are what they
 were when the images' layout was made, and the metadata lock it takes keeps them so until the end of
@@ -190,9 +190,14 @@ class Session:
             self._used = time.monotonic()
 
     def transact(
-        self, compare_and_set: str, checks: Sequence[ShapeCheck], packets: Iterable[Packet]
+        self,
+        compare_and_set: str,
+        checks: Sequence[ShapeCheck],
+        packets: Iterable[Packet],
+        notes: Sequence[str] = (),
     ) -> None:
-        """Runs one apply transaction; returns after COMMIT was confirmed.
+        """Runs one apply transaction; returns after COMMIT was confirmed. `notes` are statements
+        that commit with the checkpoint.
 
         Raises ClaimLost when the compare-and-set matched nothing, ShapeChanged, ApplyRefused (a
         permanent error, a warning or a row that isn't there), TargetBusy (same again),
@@ -201,23 +206,34 @@ class Session:
         TargetUnavailable, its outcome is unknown."""
         crash.crash_point(BEFORE_BEGIN)
         rest = iter(packets)
-        parts = [b"BEGIN", compare_and_set.encode(), *(q for c in checks for q in c.queries())]
+        parts = [b"BEGIN", compare_and_set.encode(), *(note.encode() for note in notes)]
+        parts += [query for check in checks for query in check.queries()]
         first = next(rest, None)
         if first is not None:
             parts.append(self._with_modes(first.text))
+        of_rows = False
         try:
             if first is not None:
                 self.fits(first)
-            self._run_first(b";".join(parts), checks, first.found if first is not None else ())
+            self._run_checkpoint(b";".join(parts), len(notes))
+            of_rows = True
+            self._run_first(checks, first.found if first is not None else ())
             for packet in rest:
                 self.fits(packet)
                 self._run(packet)
             crash.crash_point(AFTER_BINLOG)
+        except ApplyRefused as error:
+            self.roll_back()
+            error.of_rows = of_rows
+            raise
         except (MysyncError, ShapeChanged):
             self.roll_back()
             raise
         except (pymysql.err.Error, OSError) as error:
-            raise self._refused(error) from error
+            found = self._refused(error)
+            if isinstance(found, ApplyRefused):
+                found.of_rows = of_rows
+            raise found from error
         self._commit()
 
     @property
@@ -231,9 +247,8 @@ class Session:
         if len(packet.text) > self.room:
             raise TooLarge(len(packet.text) + PACKET_RESERVE, self.identity.max_allowed_packet)
 
-    def _run_first(
-        self, packet: bytes, checks: Sequence[ShapeCheck], found: Sequence[int | None]
-    ) -> None:
+    def _run_checkpoint(self, packet: bytes, notes: int) -> None:
+        """Sends the first packet, and judges what it says up to the notes."""
         connection: Any = self.connection
         connection.query(packet)  # BEGIN
         self._next_result()
@@ -242,6 +257,13 @@ class Session:
             self._drain()
             raise ClaimLost("the checkpoint row was claimed or instructed since")
         self._no_warnings()
+        for _ in range(notes):
+            self._next_result()
+            self._no_warnings()
+
+    def _run_first(self, checks: Sequence[ShapeCheck], found: Sequence[int | None]) -> None:
+        """Judges the rest of the first packet: the shape checks, and the first rows."""
+        connection: Any = self.connection
         for check in checks:
             try:
                 self._next_result()

@@ -7,7 +7,7 @@ from confluent_kafka import Consumer
 from rich.console import Console
 from rich.table import Table
 
-from mysync_consumer import checkpoint, tables
+from mysync_consumer import checkpoint, tablelist, tables
 from mysync_runtime import kafka, mysql
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.settings import Settings
@@ -21,6 +21,7 @@ def ask(settings: Settings, stop: Stop) -> dict[str, Any]:
     try:
         stored: dict[int, checkpoint.Stored] = {}
         stops: list[dict[str, Any]] = []
+        aside: list[str] = []
         with connection.cursor() as cursor:
             present = tables.existing(cursor)
         if set(tables.DEFINITIONS) <= present:
@@ -32,6 +33,7 @@ def ask(settings: Settings, stop: Stop) -> dict[str, Any]:
                 " ORDER BY version DESC LIMIT 1",
                 (settings.pipeline,),
             )
+            aside = [str(table) for table in tablelist.states(connection, settings.pipeline)]
     finally:
         connection.close()
     marks = _marks(settings, topic.partitions) if topic is not None else {}
@@ -49,6 +51,7 @@ def ask(settings: Settings, stop: Stop) -> dict[str, Any]:
         "frontier": min(
             (p["frontier"] for p in partitions if p["frontier"] is not None), default=0
         ),
+        "quarantined": aside,
         "last_instruction": stops[0] if stops else None,
     }
 
@@ -124,3 +127,6 @@ def show(found: dict[str, Any]) -> None:
         console.print(
             f"last instruction: {last['action']} at {last['created_at']}: {last['detail']}"
         )
+    if found["quarantined"]:
+        names = ", ".join(found["quarantined"])
+        console.print(f"set aside (see `mysync-consumer tables`): {names}", markup=False)

@@ -61,6 +61,7 @@ class Stream:
         self._beat: Heartbeat | None = None
         self._chain = claimed.progress.last_seq
         self._parts = Parts()
+        self._parts_from = 0
         self._due: list[Row] = []
         self._due_bytes = 0
 
@@ -117,6 +118,8 @@ class Stream:
         if schema_id == ids.part:
             part = Part.decode(value)
             self._follow(part.seq, part.prev, offset)
+            if not self._parts:
+                self._parts_from = offset
             whole = self._parts.add(part, self._where(offset))
             if whole is not None:
                 self._row(offset, unframe(whole)[0], whole, part.seq)
@@ -157,6 +160,7 @@ class Stream:
             self._flush(row.seq - 1, waiting=True)
             self._waits.for_deps(row.deps)
         row.offset = offset
+        row.first_offset = offset if seq is None else self._parts_from
         self._due.append(row)
         self._due_bytes += len(value)
         self._beat = None

@@ -1,7 +1,8 @@
 """The tables `mysync.*` that the consumer keeps on the target, beside the rows it writes there.
 
 They live on the target because what they say must commit with the rows (`checkpoint`), outlive
-every process (`instruction`, `errors`) or be seen by all of them (`owned_table`, `meta`). Every
+every process (`instruction`, `table_state`, `errors`) or be seen by all of them (`owned_table`,
+`meta`). Every
 primary key begins with the pipeline, so several pipelines may share a target; only the tables they
 write may not be shared, which `owned_table`'s second key enforces.
 
@@ -17,7 +18,7 @@ from mysync_consumer.errors import ForeignTables
 from mysync_runtime.mysql import Connection
 
 DATABASE = "mysync"
-VERSION = 1
+VERSION = 2
 CONTROL_PARTITION = -1
 
 _PIPELINE = "pipeline VARCHAR(64) NOT NULL"
@@ -82,12 +83,28 @@ DEFINITIONS: dict[str, str] = {
         {_PIPELINE},
         db VARCHAR(64) NOT NULL,
         tbl VARCHAR(64) NOT NULL,
-        state VARCHAR(32) NOT NULL,
-        m BIGINT NULL,
-        detail LONGTEXT NULL COMMENT 'JSON',
+        state VARCHAR(32) NOT NULL COMMENT 'quarantined',
+        m BIGINT NULL COMMENT 'greatest frontier when it was set aside',
+        reason TEXT NULL,
+        detail LONGTEXT NULL COMMENT 'JSON: the error, its place, the event',
+        resync_only TEXT NULL COMMENT 'why its rows alone can''t bring it back',
+        since DATETIME(6) NULL,
         updated_at DATETIME(6) NULL,
         PRIMARY KEY (pipeline, db, tbl)
-    ) {_OPTIONS}""",
+    ) {_OPTIONS} COMMENT 'names are the source''s'""",
+    "skipped": f"""(
+        {_PIPELINE},
+        db VARCHAR(64) NOT NULL,
+        tbl VARCHAR(64) NOT NULL,
+        partition_id INT NOT NULL,
+        first_offset BIGINT NOT NULL COMMENT 'first record of the table not applied',
+        first_seq BIGINT NOT NULL,
+        file VARCHAR(512) NOT NULL,
+        pos BIGINT NOT NULL,
+        gtid VARCHAR(255) NULL,
+        since DATETIME(6) NOT NULL,
+        PRIMARY KEY (pipeline, db, tbl, partition_id)
+    ) {_OPTIONS} COMMENT 'names are the source''s'""",
     "errors": f"""(
         {_PIPELINE},
         id BIGINT NOT NULL AUTO_INCREMENT,

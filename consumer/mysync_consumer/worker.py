@@ -4,7 +4,9 @@ failure.
 There is one way back from everything that passes (a lost connection, another claim, a deadlock that
 stays, an answer to COMMIT that never came): close the session, wait a little, claim again, and read
 from the checkpoint where the partition stands. What doesn't pass stops every process of the
-pipeline by an instruction, so that none of them retries the same event in turn."""
+pipeline by an instruction, so that none of them retries the same event in turn. Where the policy is
+`quarantine`, what is wrong with one table is tried a few times more, in the same way; then an
+instruction sets the table aside, and the partition goes on behind its row."""
 
 import threading
 import time
@@ -17,7 +19,13 @@ from mysync_consumer.batchlimit import BatchLimit
 from mysync_consumer.checkpoint import Progress
 from mysync_consumer.claim import claim
 from mysync_consumer.context import Context
-from mysync_consumer.errors import Revoked, StoppedByInstruction, TargetUnavailable
+from mysync_consumer.errors import (
+    Revoked,
+    StoppedByInstruction,
+    TableFailed,
+    TargetUnavailable,
+)
+from mysync_consumer.failures import Failures
 from mysync_consumer.poller import Poller
 from mysync_consumer.session import BUSY_CODES, Session
 from mysync_consumer.stream import Stream
@@ -34,7 +42,7 @@ from mysync_runtime.log import get_logger
 from mysync_runtime.mysql import Connection
 
 STOP_SECONDS = 30.0
-"""How long a worker tries to tell the others to stop while their transactions are in the way."""
+"""How long a worker tries to instruct the others while their transactions are in the way."""
 
 BUSY_PAUSE = 0.1
 
@@ -49,6 +57,7 @@ class Worker:
         self._poller = poller
         self._tenure = Tenure()
         self._limit = BatchLimit(context.settings.apply.batch_rows)
+        self._failures = Failures()
         self._lost = False
         self._session: Session | None = None
         self._stream: Stream | None = None
@@ -94,7 +103,7 @@ class Worker:
             while True:
                 self._tenure.check()
                 try:
-                    self._hold()
+                    self._hold_or_set_aside()
                 except (MysyncError, pymysql.err.Error, OSError) as error:
                     found = mysql.error_of(
                         error,
@@ -120,6 +129,44 @@ class Worker:
         self._log.warning("claiming again", reason=str(error))
         self._tenure.back_off()
 
+    def _hold_or_set_aside(self) -> None:
+        try:
+            self._hold()
+        except TableFailed as failed:
+            if self._context.settings.apply.on_divergence == "stop":
+                raise failed.error from None
+            self._table_failed(failed)
+
+    def _table_failed(self, failed: TableFailed) -> None:
+        """Once more, or the table is quarantined. Raises what keeps the target from taking that."""
+        context, error = self._context, failed.error
+        most = context.settings.apply.max_failures
+        metrics.count(error)
+        count = self._failures.count(failed.table, failed.offset)
+        self._log.warning(
+            "a table can't be written",
+            table=str(failed.table),
+            reason=str(error),
+            failures=count,
+            of=most,
+        )
+        if count < most:
+            self._tenure.back_off()
+            return
+        self._keep(error)
+        event = getattr(error, "report", None)
+        detail = {
+            "class": error.label,
+            "error": str(error),
+            "place": failed.place,
+            "event": report.shortened(event) if event is not None else None,
+        }
+        self._write(
+            lambda sql: context.quarantine.quarantine(
+                sql, context.info.partitions, [failed.table], error.what, detail, context.owner
+            )
+        )
+
     def _hold(self) -> None:
         """Claims and streams, until something ends it."""
         context = self._context
@@ -137,7 +184,7 @@ class Worker:
                 self._tenure,
                 self._poller.commit_offset,
             )
-            context.obedience.check(session.connection, claimed.control_version)
+            context.obedience.adopt(session.connection, claimed.control_version)
             metrics.CLAIMS.labels(str(self.partition)).inc()
             at = claimed.progress
             self._log.info("claimed", epoch=claimed.epoch, offset=at.next_offset, seq=at.last_seq)
@@ -156,19 +203,28 @@ class Worker:
         alone."""
         context = self._context
         detail = {"summary": str(error), "class": error.label, "partition": self.partition}
-        told = self._write(
-            lambda sql: context.obedience.stop_all(
-                sql, context.info.partitions, detail, context.owner
+        try:
+            self._write(
+                lambda sql: context.obedience.stop_all(
+                    sql, context.info.partitions, detail, context.owner
+                )
             )
-        )
-        if told is not None:
-            self._log.error("only this process stops: the others can't be told", reason=told)
-        kept = self._write(lambda sql: report.keep(sql, context.settings.pipeline, error))
-        if kept is not None:
-            self._log.error("mysync.errors can't hold the report", reason=kept)
+        except (MysyncError, pymysql.err.Error, OSError) as failure:
+            self._log.error(
+                "only this process stops: the others can't be told", reason=str(failure)
+            )
+        self._keep(error)
 
-    def _write(self, call: Callable[[Connection], object]) -> str | None:
-        """Calls with a session of its own, again while others are in the way. None, or why not."""
+    def _keep(self, error: MysyncError) -> None:
+        """Keeps the error's report, if it has one, in mysync.errors."""
+        try:
+            self._write(lambda sql: report.keep(sql, self._context.settings.pipeline, error))
+        except (MysyncError, pymysql.err.Error, OSError) as failure:
+            self._log.error("mysync.errors can't hold the report", reason=str(failure))
+
+    def _write(self, call: Callable[[Connection], object]) -> None:
+        """Calls with a session of its own, again while others are in the way. Raises what the
+        target answers."""
         settings = self._context.settings
         deadline = time.monotonic() + STOP_SECONDS
         while True:
@@ -180,7 +236,7 @@ class Worker:
                     session.close()
             except (MysyncError, pymysql.err.Error, OSError) as failure:
                 if mysql.code_of(failure) not in BUSY_CODES or time.monotonic() > deadline:
-                    return str(failure)
+                    raise
                 time.sleep(BUSY_PAUSE)
             else:
-                return None
+                return

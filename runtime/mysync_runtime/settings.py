@@ -265,7 +265,12 @@ class ApplySettings(Section):
         default="auto", description="how rows are written; auto: as the account's privileges allow"
     )
     coalesce: bool = Field(default=True, description="write the net effect of a run per key")
-    on_divergence: Literal["stop"] = "stop"
+    on_divergence: Literal["stop", "quarantine"] = Field(
+        default="stop", description="when a table can't be written: all stops, or it is set aside"
+    )
+    max_failures: int = Field(
+        default=5, ge=1, description="in a row at one place, before the table is quarantined"
+    )
     batch_rows: int = Field(default=2_000, ge=1, description="of one target transaction")
     batch_bytes: int = Field(default=8 * MIB, ge=64 * KIB, description="of one target transaction")
     queue_bytes: int = Field(default=16 * MIB, ge=64 * KIB, description="waiting, per partition")

@@ -3,7 +3,7 @@
 import pytest
 
 from fix_topics import MakeStage
-from mysync_consumer.foreignkeys import components, emitted_flags
+from mysync_consumer.foreignkeys import components, emitted_flags, with_cascade_groups
 from mysync_schemas.table import ForeignKey, TableId, TableSchema
 
 
@@ -53,6 +53,12 @@ def test_a_table_may_refer_to_itself() -> None:
     found = components([table("a", "a", on_delete="SET NULL")])
     assert found[TableId("d", "a")].members == ids("a")
     assert found[TableId("d", "a")].cascades
+
+
+def test_a_table_takes_along_what_cascades_join_and_nothing_else() -> None:
+    tables = [table("a", "p", on_delete="CASCADE"), table("b", "p"), table("x", "y"), table("z")]
+    assert with_cascade_groups(ids("b"), tables) == ids("a", "b", "p")
+    assert with_cascade_groups(ids("x", "z"), tables) == ids("x", "z")
 
 
 @pytest.mark.parametrize(
