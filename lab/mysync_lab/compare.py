@@ -3,7 +3,8 @@
 Both servers are asked by their own SELECT, nothing of mysync's own codecs takes part. A value is
 compared by a text that tells all its distinct values apart (`exact.py`): bytes and texts in hex,
 floats in full, JSON with the types of what is inside. Definitions are compared by SHOW CREATE TABLE
-with `AUTO_INCREMENT=` masked, because rows that come and go leave no other trace.
+with `AUTO_INCREMENT=` masked, because rows that come and go leave no other trace. Databases, views,
+triggers and routines are compared where asked for (`objects.py`).
 
 Each table has an order-independent checksum on each side; rows themselves are looked at where the
 checksums differ, and in small tables always, so that a weak checksum can't hide anything there.
@@ -16,8 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mysync_lab.exact import ExactColumns, columns_of, json_paths
+from mysync_lab.objects import ObjectComparison, compare_objects
 from mysync_lab.schema_copy import create_statement
-from mysync_lab.tables import Session, TableName, base_tables, execute, rows
+from mysync_lab.tables import Session, TableName, base_tables, execute, quote, rows
 
 # Tables up to this many rows are compared row by row even when their checksums agree.
 SMALL = 2_000
@@ -27,6 +29,7 @@ SHOWN = 10
 _LOOKED_AT = 200_000
 
 _AUTO_INCREMENT = re.compile(r"\sAUTO_INCREMENT=\d+")
+_PARENT = re.compile(r"REFERENCES (?:`([^`]+)`\.)?`([^`]+)`")
 
 
 @dataclass(frozen=True)
@@ -77,13 +80,18 @@ class TableComparison:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All tables that exist on either side."""
+    """All tables that exist on either side, and the other objects that were asked for."""
 
     tables: tuple[TableComparison, ...] = field(default=())
+    objects: tuple[ObjectComparison, ...] = field(default=())
 
     @property
     def equal(self) -> bool:
-        return all(table.equal for table in self.tables)
+        return all(each.equal for each in self._all)
+
+    @property
+    def _all(self) -> Sequence[TableComparison | ObjectComparison]:
+        return [*self.tables, *self.objects]
 
     @property
     def rows(self) -> int:
@@ -91,18 +99,26 @@ class Comparison:
         return sum(table.source_rows or 0 for table in self.tables)
 
     def __str__(self) -> str:
-        return "\n".join(str(table) for table in self.tables)
+        return "\n".join(str(each) for each in self._all)
 
     @property
     def differences(self) -> str:
         """What differs; of hundreds of tables the rest says nothing."""
-        return "\n".join(str(table) for table in self.tables if not table.equal)
+        return "\n".join(str(each) for each in self._all if not each.equal)
 
 
 def compare(
-    source: Session, target: Session, databases: Sequence[str] | Mapping[str, str]
+    source: Session,
+    target: Session,
+    databases: Sequence[str] | Mapping[str, str],
+    *,
+    tables: Mapping[TableName, TableName] | None = None,
+    objects: Sequence[str] = (),
 ) -> Comparison:
     """Compares every base table of the databases; a mapping gives their names on the target.
+
+    `tables` gives the names on the target of single tables that have another one there. `objects`
+    are the kinds of other objects to compare, of `objects.KINDS`.
 
     Both sessions' open transactions are committed first (an old snapshot would be compared), and
     their time zone is UTC afterwards. Both must use the character set utf8mb4.
@@ -110,19 +126,30 @@ def compare(
     for server in (source, target):
         execute(server, "COMMIT", "SET SESSION time_zone = '+00:00'")
     renamed = databases if isinstance(databases, Mapping) else {db: db for db in databases}
+    names = {table: on_target for db in renamed for table, on_target in (
+        _on_either(source, target, db, renamed, tables or {})
+    )}  # fmt: skip
     return Comparison(
         tuple(
-            compare_table(source, target, table, TableName(name, table.table))
-            for db, name in renamed.items()
-            for table in _on_either(source, target, db, name)
-        )
+            compare_table(source, target, table, on_target, names=names)
+            for table, on_target in sorted(names.items())
+        ),
+        compare_objects(source, target, renamed, objects),
     )
 
 
 def compare_table(
-    source: Session, target: Session, table: TableName, on_target: TableName | None = None
+    source: Session,
+    target: Session,
+    table: TableName,
+    on_target: TableName | None = None,
+    *,
+    names: Mapping[TableName, TableName] | None = None,
 ) -> TableComparison:
-    """Compares one table, which has the name `on_target` on the target if that is given."""
+    """Compares one table, which has the name `on_target` on the target if that is given.
+
+    `names` are all tables' names on the target: foreign keys say the names of others.
+    """
     other = on_target or table
     sides = ((source, table), (target, other))
     here, there = (name in base_tables(server, name.db) for server, name in sides)
@@ -135,9 +162,8 @@ def compare_table(
         return TableComparison(
             table, counts[0], counts[1], None, None, (f"{lacking} lacks this table",)
         )
-    definition = _definition_differences(
-        create_statement(source, table), create_statement(target, other)
-    )
+    ours = _with_names(create_statement(source, table), table.db, names or {})
+    definition = _definition_differences(ours, create_statement(target, other))
     columns, other_columns = columns_of(source, table), columns_of(target, other)
     if columns.names != other_columns.names:
         counts = [_count(*side) for side in sides]
@@ -161,10 +187,36 @@ def checksum(server: Session, table: TableName) -> tuple[int, str]:
     return _checksum(server, table, columns_of(server, table))
 
 
-def _on_either(source: Session, target: Session, db: str, name: str) -> list[TableName]:
-    tables = set(base_tables(source, db))
-    tables |= {TableName(db, table.table) for table in base_tables(target, name)}
-    return sorted(tables)
+def _on_either(
+    source: Session,
+    target: Session,
+    db: str,
+    renamed: Mapping[str, str],
+    tables: Mapping[TableName, TableName],
+) -> list[tuple[TableName, TableName]]:
+    """Tables of the source's database with their names on the target; those that only the target
+    has by the name that they would have."""
+    found = {
+        table: tables.get(table, TableName(renamed[db], table.table))
+        for table in base_tables(source, db)
+    }
+    known = {*found.values(), *tables.values()}
+    for table in base_tables(target, renamed[db]):
+        if table not in known:
+            found[TableName(db, table.table)] = table
+    return sorted(found.items())
+
+
+def _with_names(definition: str, db: str, names: Mapping[TableName, TableName]) -> str:
+    """The definition with its foreign keys' parents as the target names them."""
+
+    def parent(found: re.Match[str]) -> str:
+        named = TableName(found.group(1) or db, found.group(2))
+        there = names.get(named, named)
+        where = f"{quote(there.db)}." if found.group(1) else ""
+        return f"REFERENCES {where}{quote(there.table)}"
+
+    return _PARENT.sub(parent, definition)
 
 
 def _count(server: Session, table: TableName) -> int:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from mysync_lab.compare import Comparison, compare
+from mysync_lab.objects import KINDS
 from mysync_lab.schema_copy import copy_databases, drop_databases
 from mysync_lab.sql import SqlServer
-from mysync_lab.tables import Session, execute
+from mysync_lab.tables import Session, TableName, execute
 
 # Each worker of pytest-xdist has its own.
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw")
@@ -180,3 +181,65 @@ def test_the_schema_copy_makes_the_same_definitions(sides: tuple[Session, Sessio
     made = copy_databases(here, there, {HERE: THERE})
     assert [table.table for table in made] == ["a child", "key`less", "parent", "parts"]
     assert compare(here, there, {HERE: THERE}).equal
+
+
+@pytest.mark.parametrize(
+    ("kind", "create", "other"),
+    [
+        ("database", "ALTER DATABASE {db} CHARACTER SET ascii", "DO 0"),
+        ("view", "CREATE VIEW {db}.v AS SELECT c FROM {db}.t", "DO 0"),
+        (
+            "view",
+            "CREATE VIEW {db}.v AS SELECT c FROM {db}.t",
+            "CREATE SQL SECURITY INVOKER VIEW {db}.v AS SELECT c FROM {db}.t",
+        ),
+        (
+            "trigger",
+            "CREATE TRIGGER {db}.tr BEFORE INSERT ON {db}.t FOR EACH ROW SET NEW.c = 1",
+            "CREATE TRIGGER {db}.tr BEFORE INSERT ON {db}.t FOR EACH ROW SET NEW.c = 2",
+        ),
+        (
+            "trigger",
+            "CREATE DEFINER='one'@'%' TRIGGER {db}.tr BEFORE INSERT ON {db}.t FOR EACH ROW DO 1",
+            "CREATE TRIGGER {db}.tr BEFORE INSERT ON {db}.t FOR EACH ROW DO 1",
+        ),
+        (
+            "procedure",
+            "CREATE PROCEDURE {db}.p() SELECT 1",
+            "CREATE PROCEDURE {db}.p() SELECT 2",
+        ),
+        (
+            "function",
+            "CREATE FUNCTION {db}.f() RETURNS INT DETERMINISTIC RETURN 1",
+            "CREATE FUNCTION {db}.f() RETURNS BIGINT DETERMINISTIC RETURN 1",
+        ),
+    ],
+)
+def test_other_objects_are_compared_when_asked_for(
+    sides: tuple[Session, Session], kind: str, create: str, other: str
+) -> None:
+    here, there = sides
+    names = {HERE: THERE}
+    for one, same in ((create, create), (create, other)):
+        compared(sides, "INT", None, None)
+        execute(here, LOOSE, one.format(db=HERE))
+        execute(there, LOOSE, same.format(db=THERE))
+        comparison = compare(here, there, names, objects=KINDS)
+        assert comparison.equal is (one == same), comparison.differences
+        assert compare(here, there, names).equal
+    (found,) = [each for each in comparison.objects if not each.equal]
+    assert found.kind == kind
+    assert f"{kind} {HERE}" in comparison.differences
+
+
+def test_a_table_may_have_another_name_on_the_target(sides: tuple[Session, Session]) -> None:
+    here, there = sides
+    compared(sides, "INT PRIMARY KEY", "1", "1")
+    child = "CREATE TABLE {}.child (p INT, FOREIGN KEY (p) REFERENCES {} (c))"
+    execute(here, child.format(HERE, f"{HERE}.t"))
+    execute(there, f"RENAME TABLE {THERE}.t TO {THERE}.u", child.format(THERE, f"{THERE}.u"))
+    assert not compare(here, there, {HERE: THERE}).equal
+    names = {TableName(HERE, "t"): TableName(THERE, "u")}
+    comparison = compare(here, there, {HERE: THERE}, tables=names)
+    assert comparison.equal, comparison.differences
+    assert [str(table.table) for table in comparison.tables] == [f"{HERE}.child", f"{HERE}.t"]

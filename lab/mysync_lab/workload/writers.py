@@ -24,7 +24,7 @@ _REFUSED = frozenset({1062, 1451, 1452, 1761, 3819, 4025})
 # though rarely, when a savepoint is gone: MySQL then undid everything at a refused statement.
 _GIVEN_UP = frozenset({1205, 1213, 1020, 1305})
 # Shutdown in progress, killed, can't connect, gone away, lost.
-_LOST = frozenset({0, 1053, 1152, 1317, 1927, 2002, 2003, 2006, 2013, 2014, 3169})
+LOST = frozenset({0, 1053, 1152, 1317, 1927, 2002, 2003, 2006, 2013, 2014, 3169})
 _RECONNECT_SECONDS = 60.0
 
 
@@ -141,7 +141,7 @@ class Writers:
             try:
                 _execute(session, statements, counts)
             except pymysql.err.MySQLError as error:
-                if error.args[0] not in _LOST:
+                if error.args[0] not in LOST:
                     raise
                 counts.reconnects += 1
                 session = self._open()
@@ -154,19 +154,26 @@ class Writers:
             session.close()
 
     def _open(self) -> Session:
-        deadline = time.monotonic() + _RECONNECT_SECONDS
-        while True:
-            try:
-                session = self._connect()
-                with session.cursor() as cursor:
-                    for statement in self._workload.session():
-                        cursor.execute(statement)
-                return session
-            except pymysql.err.MySQLError as error:
-                if error.args[0] not in _LOST or time.monotonic() > deadline:
-                    raise
-                if self._stop.wait(0.1):
-                    deadline = 0.0
+        return reopened(self._connect, self._workload.session(), self._stop)
+
+
+def reopened(
+    connect: Callable[[], Session], statements: Sequence[str], stop: threading.Event
+) -> Session:
+    """A session that has run these statements, when the server is there again: it may be killed."""
+    deadline = time.monotonic() + _RECONNECT_SECONDS
+    while True:
+        try:
+            session = connect()
+            with session.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+            return session
+        except pymysql.err.MySQLError as error:
+            if error.args[0] not in LOST or time.monotonic() > deadline:
+                raise
+            if stop.wait(0.1):
+                deadline = 0.0
 
 
 def _execute(session: Session, statements: Sequence[str], counts: Counts) -> None:

@@ -1,0 +1,135 @@
+"""Definitions of what isn't a table, as a server prints them: for comparing two servers.
+
+A definition is everything that SHOW CREATE says but for the time it was made: the DEFINER, the SQL
+mode, character sets and collations too. Of triggers their place among those of the same event.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mysync_lab.tables import Session, execute, quote, rows
+
+KINDS = ("database", "view", "trigger", "procedure", "function")
+"""What can be compared."""
+
+
+@dataclass(frozen=True)
+class ObjectComparison:
+    """One database, view, trigger or routine; a side that lacks it has None."""
+
+    kind: str
+    name: str
+    source: str | None
+    target: str | None
+
+    @property
+    def equal(self) -> bool:
+        return self.source == self.target
+
+    def __str__(self) -> str:
+        if self.equal:
+            return f"{self.kind} {self.name}: equal"
+        sides = (f"{of or 'missing'}" for of in (self.source, self.target))
+        return f"{self.kind} {self.name}: DIFFERENT\n  " + "\n  ".join(sides)
+
+
+def compare_objects(
+    source: Session, target: Session, databases: Mapping[str, str], kinds: Sequence[str]
+) -> tuple[ObjectComparison, ...]:
+    """All that exist on either side; `databases` gives the databases' names on the target.
+
+    The sessions' default databases are others afterwards.
+    """
+    found = []
+    for kind in kinds:
+        ours: dict[str, str] = {}
+        theirs: dict[str, str] = {}
+        for db, name in databases.items():
+            for key, text in definitions(source, kind, db).items():
+                ours[f"{db}.{key}" if key else db] = _renamed(text, databases)
+            for key, text in definitions(target, kind, name).items():
+                theirs[f"{db}.{key}" if key else db] = text
+        found += [
+            ObjectComparison(kind, name, ours.get(name), theirs.get(name))
+            for name in sorted(ours.keys() | theirs.keys())
+        ]
+    return tuple(found)
+
+
+def definitions(server: Session, kind: str, db: str) -> dict[str, str]:
+    """By name; that of a database, if it exists, by ''."""
+    return _READERS[kind](server, db)
+
+
+def _renamed(text: str, databases: Mapping[str, str]) -> str:
+    """Triggers keep the text as it was written, names without quotes too."""
+    for db, name in databases.items():
+        text = text.replace(quote(db), quote(name))
+        text = re.sub(rf"(?<![\w`$]){re.escape(db)}(?=\.)", name, text)
+    return text
+
+
+def _database(server: Session, db: str) -> dict[str, str]:
+    pattern = db.replace("\\", "\\\\").replace("_", r"\_").replace("%", r"\%")
+    if not rows(server, "SHOW DATABASES LIKE %s", [pattern]):
+        return {}
+    return {"": str(rows(server, f"SHOW CREATE DATABASE {quote(db)}")[0][1])}
+
+
+def _views(server: Session, db: str) -> dict[str, str]:
+    """MySQL leaves out the name of the session's default database, so that is the view's."""
+    names = rows(
+        server, "SELECT table_name FROM information_schema.views WHERE table_schema = %s", [db]
+    )
+    if names:
+        execute(server, f"USE {quote(db)}")
+    return {
+        str(name): _said(rows(server, f"SHOW CREATE VIEW {quote(db)}.{quote(str(name))}")[0][1:])
+        for (name,) in names
+    }
+
+
+def _triggers(server: Session, db: str) -> dict[str, str]:
+    listed = rows(
+        server,
+        "SELECT trigger_name, event_object_table, action_order FROM information_schema.triggers"
+        " WHERE trigger_schema = %s",
+        [db],
+    )
+    found = {}
+    for name, table, order in listed:
+        shown = rows(server, f"SHOW CREATE TRIGGER {quote(db)}.{quote(str(name))}")[0]
+        found[str(name)] = f"on {table}, number {order}: {_said(shown[1:6])}"
+    return found
+
+
+def _routines(kind: str) -> Callable[[Session, str], dict[str, str]]:
+    def read(server: Session, db: str) -> dict[str, str]:
+        names = rows(
+            server,
+            "SELECT routine_name FROM information_schema.routines WHERE routine_schema = %s"
+            " AND routine_type = %s",
+            [db, kind.upper()],
+        )
+        return {
+            str(name): _said(
+                rows(server, f"SHOW CREATE {kind.upper()} {quote(db)}.{quote(str(name))}")[0][1:]
+            )
+            for (name,) in names
+        }
+
+    return read
+
+
+def _said(values: Sequence[object]) -> str:
+    return " | ".join(str(value) for value in values)
+
+
+_READERS: Mapping[str, Callable[[Session, str], dict[str, str]]] = {
+    "database": _database,
+    "view": _views,
+    "trigger": _triggers,
+    "procedure": _routines("procedure"),
+    "function": _routines("function"),
+}
