@@ -4,16 +4,29 @@ Strictness is what makes this a test of *exactly* once: an insert must be new, a
 must find its row, so an event that was lost or came twice stops the consumer.
 """
 
+import inspect
 import random
+import runpy
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from crashes import BEGINNING, POINTS, SECONDS, armed, await_death, is_producers, needs_xa
+from crashes import (
+    BEGINNING,
+    ELSEWHERE,
+    POINTS,
+    SECONDS,
+    armed,
+    await_death,
+    is_producers,
+    needs_xa,
+)
 from fix_pipeline import MakeReplica
 from mysync_lab.layout import wait_until
 from mysync_lab.sql import SqlServer
+from mysync_runtime import crash as points
 
 WITHOUT_ERROR_VALUES = ("pk_only", "hot", "composite", "no_pk", "uniq", "parent", "child")
 """Tables whose traffic SQL can write: `everything` has error values of an ENUM."""
@@ -37,6 +50,20 @@ def test_a_kill_while_rows_are_written_by_sql_loses_and_doubles_nothing(
 ) -> None:
     coalesce = point == "consumer.after_commit"
     killed(make_replica, mysql_a, point, WITHOUT_ERROR_VALUES, coalesce=coalesce, via="sql")
+
+
+def test_every_point_is_killed_at_here_or_where_it_is_said_to_be() -> None:
+    assert set(POINTS) | set(ELSEWHERE) == set(points.list_points())
+    tested = {
+        (value, file)
+        for file in set(ELSEWHERE.values())
+        for test in runpy.run_path(str(Path(__file__).with_name(file))).values()
+        if inspect.isfunction(test)
+        for mark in getattr(test, "pytestmark", ())
+        if mark.name == "parametrize" and mark.args[0] == "point"
+        for value in mark.args[1]
+    }
+    assert tested == set(ELSEWHERE.items())
 
 
 def killed(
