@@ -1,7 +1,9 @@
 """From a server's binlog to another server's tables, without Kafka between: the producer's codec,
 then our images."""
 
-from binlog_rows import PIPELINE, Source
+from collections.abc import Sequence
+
+from binlog_rows import PIPELINE, RowsEvent, Source
 from image_rig import Target
 from mysync_producer import rowcodec
 from mysync_schemas.fold import FoldTable
@@ -10,8 +12,13 @@ from mysync_schemas.table import TableSchema
 
 def transcoded(source: Source, schema: TableSchema, *statements: str) -> list[bytes]:
     """The producer's records of what the statements change."""
+    return encoded(source, schema, source.capture(*statements))
+
+
+def encoded(source: Source, schema: TableSchema, events: Sequence[RowsEvent]) -> list[bytes]:
+    """The producer's records of these events."""
     records = []
-    for event in source.capture(*statements):
+    for event in events:
         folds: dict[str, FoldTable] = {}
         plan = rowcodec.TablePlan(
             event.table_map,

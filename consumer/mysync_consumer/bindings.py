@@ -13,7 +13,7 @@ from mysync_consumer.rowimage import ImagePlan
 from mysync_consumer.rowread import Row, TableReader
 from mysync_consumer.session import Session, ShapeCheck
 from mysync_consumer.sqlplan import SqlPlan
-from mysync_consumer.targettable import TargetTable
+from mysync_consumer.targettable import TargetTable, identity_in
 from mysync_runtime.errors import ConfigError
 from mysync_runtime.settings import RenameSettings
 from mysync_schemas.charset import Charset
@@ -46,6 +46,7 @@ class Binding:
         self.independent = joined is None
         self.coalesced = (
             schema.routing.mode == "key"
+            and schema.state != "inferred"
             and bool(schema.identity)
             and joined is None
             and not secondary_unique(schema)
@@ -85,7 +86,7 @@ def secondary_unique(schema: TableSchema) -> bool:
 def matched_wrongly(schema: TableSchema, table: TargetTable) -> bool:
     """Whether row events would hit other rows: where the only unique keys are nullable, MariaDB's
     applier finds rows by them without comparing the other columns."""
-    return not schema.identity and table.flavor == "mariadb" and bool(table.unique_keys)
+    return not identity_in(schema, table) and table.flavor == "mariadb" and bool(table.unique_keys)
 
 
 class Bindings:
@@ -155,13 +156,14 @@ class Bindings:
         return binding
 
     def compare_foreign_keys(self, joined: foreignkeys.Component, session: Session) -> None:
-        """Demands that the tables' keys cascade on the target as they do on the source.
+        """Demands that the tables' keys cascade on the target as they do on the source, as far as
+        the source's are known.
 
         Raises TableDrift, and UnwritableTable when a parent isn't replicated."""
         tables = self.control.tables()
         for member in sorted(joined.members, key=str):
             schema = tables.get(member)
-            if schema is None:
+            if schema is None or schema.state == "inferred":
                 continue
             for key in schema.foreign_keys:
                 parent = foreignkeys.parent_of(key)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from mysync_consumer.targettable import utf8mb3
+from mysync_consumer.spelling import utf8mb3
 from mysync_runtime.errors import Failure, PreflightError
 from mysync_runtime.mysql import Connection, Flavor, flavor, rows
 from mysync_schemas import crossing

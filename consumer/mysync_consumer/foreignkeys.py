@@ -24,7 +24,7 @@ class Component:
 
 
 def acts(key: ForeignKey) -> bool:
-    """Whether the key writes rows by itself."""
+    """Whether the key writes rows by itself; one whose actions aren't known ("UNKNOWN") may."""
     return not {key.on_delete, key.on_update} <= PASSIVE
 
 

@@ -72,7 +72,7 @@ def build(
     return position(partition, row) | {
         "table": binding.name,
         "target_table": str(binding.target),
-        "identity": list(binding.schema.identity),
+        "identity": list(binding.plan.identity_columns),
         "operation": _OPERATIONS.get(row.op, "?"),
         "error_code": code,
         "error_message": message,
@@ -155,7 +155,7 @@ def held(
     after: dict[str, object] | None,
 ) -> list[dict[str, object]] | str:
     """The target's rows with the event's old and new key; words when there is no telling."""
-    identity = binding.schema.identity
+    identity = binding.plan.identity_columns
     if not identity:
         return "the table has no key to look for"
     found: list[dict[str, object]] = []

@@ -9,6 +9,7 @@ cdef class ImagePlan:
     cdef public object schema
     cdef public bint singly
     cdef public bint keyless
+    cdef public tuple identity_columns
     cdef public object target
     cdef public str name
     cdef public bytes table_map

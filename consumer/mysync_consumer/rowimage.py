@@ -9,7 +9,7 @@ target's order:
   image (without them it corrupts indexes), MySQL computes them whatever the image says, but warns
   of a NOT NULL one that the image lacks;
 - a *before image* has the identity columns only; where the table has no key all columns, but
-  those that MySQL computes.
+  those that MySQL computes. The identity of an inferred version is the target's.
 
 A plan keeps what it scans in its writers: it belongs to one thread.
 
@@ -27,7 +27,7 @@ from mysync_consumer.rowerrors import (
 )
 from mysync_consumer.rowread import BadBytes, Cursor
 from mysync_consumer.rowvalues import ValueWriter
-from mysync_consumer.targettable import TargetTable, differences, lenenc
+from mysync_consumer.targettable import TargetTable, differences, identity_in, lenenc
 from mysync_consumer.writers import writer_for
 from mysync_schemas.charset import UNICODE, Charset
 from mysync_schemas.table import TableSchema
@@ -52,8 +52,11 @@ class ImagePlan:
         self.schema = schema
         self.target = target
         self.name = f"{schema.db}.{schema.table}"
-        self.singly = schema.row_by_row
-        self.keyless = not schema.identity
+        # The log doesn't tell which tables' rows only mean something in their order.
+        told = schema.state != "inferred"
+        self.singly = schema.row_by_row if told else target.flavor == "mariadb"
+        self.identity_columns = identity_in(schema, target)
+        self.keyless = not self.identity_columns
         target_name = f"{target.db}.{target.table}"
         found = differences(schema, target)
         if found:
@@ -67,14 +70,14 @@ class ImagePlan:
         }
         ordered = sorted(schema.columns, key=lambda column: column.ordinal)
         self.sources = [writers[column.name] for column in ordered]
-        self.is_key = [column.name in schema.identity for column in ordered]
+        self.is_key = [column.name in self.identity_columns for column in ordered]
         self.keys = sum(self.is_key)
         self.sent = [writers[c.name] for c in target.columns]
         # What MySQL computes it may compute otherwise than the source did (a virtual column depends
         # on the session, who knows); the columns that it is made of tell rows apart.
         named = {c.name for c in target.columns if target.flavor == "mariadb" or not c.generated}
-        if schema.identity and (by_sql or not self.key_unknown()):
-            named = set(schema.identity)
+        if self.identity_columns and (by_sql or not self.key_unknown()):
+            named = set(self.identity_columns)
         self.identified = [writers[c.name] for c in target.columns if c.name in named]
         self.after_columns = bitmap(len(writers), set(range(len(writers))))
         self.before_columns = bitmap(

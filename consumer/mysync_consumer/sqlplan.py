@@ -72,7 +72,7 @@ class SqlPlan:
         self._after = [cell(w.name, w.width, w.prefix) for w in plan.sent]
         self._before = [cell(w.name, w.width, w.prefix) for w in plan.identified]
         self._written = [i for i, c in enumerate(self._after) if not c.generated]
-        self._keyed = bool(plan.schema.identity)
+        self._keyed = not plan.keyless
         places = {c.name: i for i, c in enumerate(self._after)}
         self._key_places = [places[c.name] for c in self._before]
         self._in = self._keyed and all(c.words.listed for c in self._before)

@@ -7,19 +7,20 @@ source looks like. Anything that would let a value change its meaning on the way
 Format of TABLE_MAP: MySQL source documentation, `mysql::binlog::event::Table_map_event`.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mysync_consumer import inferredtable
 from mysync_consumer.rowerrors import UnwritableTable
+from mysync_consumer.spelling import plain_type, signature, utf8mb3
 from mysync_consumer.targetcolumn import TargetColumn
 from mysync_schemas.longunique import hash_columns
+from mysync_schemas.partition import identity_of
 from mysync_schemas.table import Column, Key, KeyPart, TableSchema, TableType
-from mysync_schemas.types import is_old_temporal
 from mysync_schemas.versioned import period, with_period_end
 
-__all__ = ["TargetColumn", "TargetTable", "differences"]
+__all__ = ["TargetColumn", "TargetTable", "differences", "identity_in"]
 
 Flavor = Literal["mysql", "mariadb"]
 
@@ -28,8 +29,6 @@ VECTOR_DIMENSIONALITY = 13
 
 # Bit fields have their exact length (TM_BIT_LEN_EXACT_F); both servers set it.
 MAP_FLAGS = 1
-
-_DISPLAY_WIDTH = re.compile(r"^((?:tiny|small|medium|big)?int|year)\(\d+\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,8 @@ class TargetTable:
     unique_keys: tuple[Key, ...] = ()
     engine: str = "InnoDB"
     table_type: TableType = "BASE TABLE"
+    hash_keys: frozenset[str] = frozenset()
+    """Names of the unique keys that are hash indexes of long columns: no rows are found by them."""
 
     @classmethod
     def from_rows(
@@ -63,14 +64,21 @@ class TargetTable:
         hidden = period(table_type, listed)
         listed += [TargetColumn.from_column(column) for column in hidden]
         # InnoDB has no other hash indexes than those of long columns.
-        by_hash = hash_keys_of(statistics) if engine.lower() == "innodb" else set()
+        by_hash = hash_keys_of(statistics if engine.lower() == "innodb" else ())
         if by_hash:
             hashes = hash_columns(listed, (key for key in keys if key.name in by_hash))
             listed += [TargetColumn.from_column(column) for column in hashes]
         if hidden:
             keys = tuple(map(with_period_end, keys))
         found = tuple(sorted(listed, key=lambda c: c.ordinal))
-        return cls(db, table, flavor, found, keys, engine, table_type)
+        return cls(db, table, flavor, found, keys, engine, table_type, by_hash)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns of the key by which rows are found here; () = keyless."""
+        usable = (key for key in self.unique_keys if key.name not in self.hash_keys)
+        key = identity_of(self.columns, usable)
+        return () if key is None else tuple(str(part.column) for part in key.columns)
 
     def table_map(self, table_id: int) -> bytes:
         """The body of a TABLE_MAP event (without header and checksum).
@@ -141,14 +149,19 @@ def unique_keys_of(statistics: Iterable[Mapping[str, Any]]) -> tuple[Key, ...]:
     )
 
 
-def hash_keys_of(statistics: Iterable[Mapping[str, Any]]) -> set[str]:
+def hash_keys_of(statistics: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     """Names of the hash indexes."""
     rows = [{key.lower(): value for key, value in row.items()} for row in statistics]
-    return {str(row["index_name"]) for row in rows if row["index_type"] == "HASH"}
+    return frozenset(str(row["index_name"]) for row in rows if row["index_type"] == "HASH")
 
 
 def first(pair: tuple[int, KeyPart]) -> int:
     return pair[0]
+
+
+def identity_in(schema: TableSchema, target: TargetTable) -> tuple[str, ...]:
+    """The columns by which rows of this version are found on the target; () = keyless."""
+    return target.identity if schema.state == "inferred" else schema.identity
 
 
 def differences(schema: TableSchema, target: TargetTable) -> list[str]:
@@ -156,8 +169,10 @@ def differences(schema: TableSchema, target: TargetTable) -> list[str]:
 
     Columns are joined by name. Compared are type, character set, collation, nullability, what they
     are generated from, and the unique keys. Display widths of integers are not: they change no
-    value.
+    value. Of an inferred version only what the log told of it is compared (`inferredtable`).
     """
+    if schema.state == "inferred":
+        return inferredtable.differences(schema, target.columns, target.unique_keys)
     found = []
     if schema.table_type != target.table_type:
         found.append(
@@ -192,33 +207,3 @@ def column_differences(column: Column, other: TargetColumn) -> list[str]:
         for what, source, target in mine
         if source != target
     ]
-
-
-def plain_type(column_type: str) -> str:
-    """COLUMN_TYPE without the display width that MySQL no longer prints, without the note that
-    MariaDB stores a temporal value in its old format, and with MariaDB's name of a collection of
-    geometries: the values are the same.
-    """
-    if is_old_temporal(column_type):
-        column_type = column_type.partition(" /*")[0]
-    if column_type == "geomcollection":
-        return "geometrycollection"
-    return _DISPLAY_WIDTH.sub(r"\1", column_type)
-
-
-def utf8mb3(name: str | None) -> str | None:
-    """Servers name utf8mb3 and its collations in the old way or the new one."""
-    if name is not None and (name == "utf8" or name.startswith("utf8_")):
-        return "utf8mb3" + name[4:]
-    return name
-
-
-def signature(key: Key) -> str:
-    """A unique key by what it makes unique, whatever its name."""
-    parts = ", ".join(
-        f"({part.expression})"
-        if part.column is None
-        else part.column + (f"({part.prefix_length})" if part.prefix_length else "")
-        for part in key.columns
-    )
-    return f"{'primary' if key.name == 'PRIMARY' else 'unique'} key ({parts})"

@@ -26,12 +26,9 @@ from mysync_schemas.collations import charset_of
 from mysync_schemas.columncompression import COMPRESSED
 from mysync_schemas.partition import identity_of
 from mysync_schemas.table import Column, Key, KeyPart, TableSchema
-from mysync_schemas.types import complete, is_old_temporal, labelled_type
+from mysync_schemas.types import UNREADABLE, complete, is_old_temporal, labelled_type
 
-__all__ = ["UNREADABLE", "inferred", "label_charsets"]
-
-UNREADABLE: Final = "\ufffd"
-"""A label that isn't text in its column's character set."""
+__all__ = ["inferred", "label_charsets"]
 
 _INTEGERS: Final = {
     ColumnType.TINY: "tinyint",

@@ -20,13 +20,13 @@ goes where its anchor's name alone hashes to.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from mysync_schemas.avro import encode_long, read_bytes, read_string, write_bytes
 from mysync_schemas.errors import UnsupportedColumn
 from mysync_schemas.fold import FoldTable
 from mysync_schemas.hashing import partition_of
-from mysync_schemas.table import Column, Key, KeyPart, Routing, TableId, TableSchema
+from mysync_schemas.table import Key, KeyPart, Routing, TableId, TableSchema
 from mysync_schemas.types import Kind
 
 __all__ = [
@@ -41,7 +41,16 @@ __all__ = [
 EXCEPTIONAL: Final = b"\x01"
 _NEGATIVE_ZERO: Final = {Kind.FLOAT: b"\0\0\0\x80", Kind.DOUBLE: b"\0\0\0\0\0\0\0\x80"}
 # Values of these can't be told equal from their bytes, or can't be in a key at all.
-_NO_IDENTITY: Final = frozenset({Kind.JSON})
+_NO_IDENTITY: Final = frozenset({"json"})
+
+
+class _Column(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def data_type(self) -> str: ...
+    @property
+    def nullable(self) -> bool: ...
 
 
 def table_prefix(db: str, table: str) -> bytes:
@@ -107,7 +116,7 @@ class CanonicalKey:
         return bytes(out)
 
 
-def identity_of(columns: Iterable[Column], keys: Iterable[Key]) -> Key | None:
+def identity_of(columns: Iterable[_Column], keys: Iterable[Key]) -> Key | None:
     """The key that identifies rows: the primary key, else the first unique one without NULLs."""
     by_name = {column.name: column for column in columns}
     candidates = [key for key in keys if key.unique and _usable(key, by_name)]
@@ -117,13 +126,13 @@ def identity_of(columns: Iterable[Column], keys: Iterable[Key]) -> Key | None:
     return candidates[0] if candidates else None
 
 
-def _usable(key: Key, columns: Mapping[str, Column]) -> bool:
+def _usable(key: Key, columns: Mapping[str, _Column]) -> bool:
     return all(
         part.column is not None
         and part.expression is None
         and part.column in columns
         and not columns[part.column].nullable
-        and columns[part.column].kind not in _NO_IDENTITY
+        and columns[part.column].data_type not in _NO_IDENTITY
         for part in key.columns
     )
 
@@ -166,10 +175,12 @@ def _by_key(schema: TableSchema) -> bool:
 def _hashable(schema: TableSchema, part: KeyPart, folded: set[str]) -> bool:
     if part.column is None:
         return False
-    kind = schema.column(part.column).kind
-    if kind == 0:
+    column = schema.column(part.column)
+    if column.kind == 0:
         raise UnsupportedColumn(str(schema.table_id), part.column, "its kind isn't known")
-    return kind not in _NO_IDENTITY and (kind != Kind.STRING or part.column in folded)
+    if column.data_type in _NO_IDENTITY:
+        return False
+    return column.kind != Kind.STRING or part.column in folded
 
 
 def _components(tables: Iterable[TableSchema]) -> dict[TableId, TableId]:

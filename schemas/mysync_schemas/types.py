@@ -29,6 +29,7 @@ from mysync_schemas.versioned import by_transaction
 __all__ = [
     "CHARSETS",
     "EXCEPTIONAL",
+    "UNREADABLE",
     "AvroType",
     "Kind",
     "avro_field",
@@ -140,6 +141,9 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "inet6": Kind.BYTES,
     "uuid": Kind.BYTES,
 }
+
+UNREADABLE: Final = "\ufffd"
+"""What an inferred version has for a label that isn't text in its column's character set."""
 
 CHARSETS: Final = COMMON | TABLED | UNICODE.keys() | {"utf8", "binary"}
 _LABEL: Final = re.compile(r"'((?:[^']|'')*)'")

@@ -32,6 +32,13 @@ class _Column(Protocol):
     def expression(self) -> str | None: ...
 
 
+class _Period(Protocol):
+    @property
+    def data_type(self) -> str: ...
+    @property
+    def expression(self) -> str | None: ...
+
+
 def period(table_type: TableType, columns: Sequence[_Column]) -> tuple[Column, ...]:
     """The period's columns that a versioned table has beside these."""
     if table_type != "SYSTEM VERSIONED" or any(c.expression == ROW_END for c in columns):
@@ -60,6 +67,6 @@ def with_period_end(key: Key) -> Key:
     return key.model_copy(update={"columns": (*key.columns, KeyPart(column="row_end"))})
 
 
-def by_transaction(column: Column) -> bool:
+def by_transaction(column: _Period) -> bool:
     """A period's column that holds a transaction's number, which only its server understands."""
     return column.expression in (ROW_START, ROW_END) and column.data_type != "timestamp"

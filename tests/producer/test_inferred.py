@@ -12,13 +12,13 @@ from inferred_rig import inferred_from, inferred_of, placeholder
 from mysync_lab.sql import SqlServer
 from mysync_lab.workload import values
 from mysync_producer import rowcodec
-from mysync_producer.inferred import UNREADABLE, inferred, label_charsets
+from mysync_producer.inferred import inferred, label_charsets
 from mysync_producer.rowerrors import NotInferable
 from mysync_producer.tablemap import ColumnType, TableMap
 from mysync_schemas.charset import TABLED
 from mysync_schemas.charsetbuild import build
 from mysync_schemas.table import Column, ForeignKey, TableSchema
-from mysync_schemas.types import labels_of
+from mysync_schemas.types import UNREADABLE, labels_of
 
 Message = tuple[bytes | None, bytes]
 

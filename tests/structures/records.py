@@ -171,6 +171,7 @@ _CHOICES: Given = {
     "mode": st.sampled_from(["key", "whole"]),
     "generated": st.sampled_from(["", "VIRTUAL", "STORED"]),
     "table_type": st.sampled_from(["BASE TABLE", "SEQUENCE", "SYSTEM VERSIONED"]),
+    "state": st.sampled_from(["defined", "inferred", "dropped"]),
 }
 _SCHEMAS = {own: json.dumps(control.FIXED_SCHEMAS[name]) for name, own in control.OWN_IDS.items()}
 
