@@ -21,11 +21,14 @@ from mysync_producer.definitions import OwnIds, adopted, define
 from mysync_producer.errors import RowsTakenBack
 from mysync_producer.filters import Filters
 from mysync_producer.rowcodec import Sequencer
-from mysync_producer.source import LogEnd, Source
+from mysync_producer.source import Source
+from mysync_producer.state import LogEnd
+from mysync_producer.statements import Change
 from mysync_producer.tables import PlanSettings, Tables
 from mysync_producer.transaction import Resume, SourceTransaction, TakenBack
 from mysync_producer.xa import XaRecord, XaTransactions, known
-from mysync_runtime.settings import SourceSettings
+from mysync_runtime.settings import DdlSettings, SourceSettings
+from mysync_schemas.control import DdlContext
 from mysync_schemas.framing import unframe
 from mysync_schemas.gtid import GtidSet, MariadbGtidSet
 from mysync_schemas.position import BinlogPosition
@@ -86,6 +89,20 @@ class Captured:
     """Kinds of the events, but not those within others."""
 
 
+@dataclass
+class _Statements:
+    """Keeps the statements that would be carried; their lines have their numbers."""
+
+    sequencer: Sequencer
+    carried: list[Change]
+
+    def carry(
+        self, change: Change, context: DdlContext, transaction: SourceTransaction, server_id: int
+    ) -> int:
+        self.carried.append(change)
+        return self.sequencer.take_all()[0]
+
+
 class CaptureRig:
     """One database of a server, as its tables are at construction."""
 
@@ -104,7 +121,8 @@ class CaptureRig:
             catalog = read_catalog(source.connection, source.flavor, self.filters)
             assert not catalog.refused, catalog.refused
             self.definitions = define(catalog.tables, "rig", OwnIds(), source.scalar)
-        adopted(self.definitions)
+        adopted(self.definitions, 1)
+        self.carried: list[Change] = []
         self.decoders = {s.value_schema_id: Decoder(s) for s in self.definitions.schemas.values()}
 
     def end(self) -> LogEnd:
@@ -145,7 +163,10 @@ class CaptureRig:
         topic = MemoryLog(start.xa)
         # Small messages, so that rows of a few hundred bytes make several pieces.
         xa = XaTransactions(topic, known(topic.records, "rig"), 2_000)
-        capture = Capture(tables, self.filters, sequencer, transaction, PARTITIONS, xa)
+        statements = _Statements(sequencer, self.carried)
+        capture = Capture(
+            tables, self.filters, sequencer, transaction, PARTITIONS, xa, statements, DdlSettings()
+        )
         found = Captured()
 
         def place(resume: Resume | None = None) -> Place:

@@ -62,6 +62,15 @@ OFTEN = {
 SECONDS = 120
 PAUSE = 0.05
 
+STATEMENTS = {
+    "producer.statement",
+    "producer.statement_line",
+    "producer.inferred",
+    "producer.definitions_read",
+    *(point for point in POINTS if point.startswith(("ddl.", "owner."))),
+}
+OFTEN |= dict.fromkeys(STATEMENTS, 6)
+
 
 def armed(point: str, random_: random.Random) -> str:
     """The value of MYSYNC_CRASH for this point, at a random count."""
@@ -75,6 +84,29 @@ def is_producers(point: str) -> bool:
 def needs_xa(point: str) -> bool:
     """Whether it is passed only where the source has XA transactions."""
     return point.startswith("producer.xa_")
+
+
+def needs_statements(point: str) -> bool:
+    """Whether it is passed only where statements are carried."""
+    return point in STATEMENTS
+
+
+def statements(replica: Replica, service: Service) -> None:
+    """Statements of each kind of effect, with rows before and after them."""
+    number = next(_large)
+    made, twin = f"made_{number}", f"twin_{number}"
+    replica.on_source(
+        f"CREATE TABLE {made} (id INT PRIMARY KEY, a INT)",
+        f"INSERT INTO {made} VALUES (1, {number}), (2, 2)",
+        f"ALTER TABLE {made} ADD COLUMN b VARCHAR(20) DEFAULT 'b', ADD KEY (a)",
+        f"UPDATE {made} SET b = a",
+        f"CREATE TABLE {twin} LIKE {made}",
+        f"INSERT INTO {twin} VALUES (7, 7, 'twin')",
+        f"RENAME TABLE {made} TO _{made}_old, {twin} TO {made}, _{made}_old TO {twin}",
+        f"TRUNCATE TABLE {made}",
+        f"INSERT INTO {made} VALUES (8, 8, 'made')",
+        f"DROP TABLE {twin}",
+    )
 
 
 def cut_the_dump(replica: Replica, service: Service) -> None:
@@ -120,6 +152,7 @@ STIMULI: dict[str, Callable[[Replica, Service], None]] = {
     "producer.xa_prepared": xa_traffic,
     "producer.xa_commit": xa_traffic,
     "producer.xa_forgotten": xa_traffic,
+    **dict.fromkeys(STATEMENTS, statements),
     "consumer.on_revoke": join_another,
     "consumer.stopping": ask_to_stop,
 }
@@ -137,7 +170,7 @@ def await_death(replica: Replica, victim: Service, point: str) -> None:
     while victim.running and time.monotonic() < began + SECONDS:
         number = next(_large)
         replica.on_source(f"REPLACE INTO large VALUES ({number % 5}, REPEAT('{number}', 40000))")
-        if stimulus in (cut_the_dump, xa_traffic) and time.monotonic() > again + 2:
+        if stimulus in (cut_the_dump, xa_traffic, statements) and time.monotonic() > again + 2:
             # Within a transaction that is sent in part, the producer starts over instead.
             again = time.monotonic()
             stimulus(replica, victim)

@@ -1,10 +1,14 @@
-"""The lab's real servers. Those this run started are stopped at its end, others are left."""
+"""The lab's real servers. Those this run started are stopped at its end, others are left.
+
+Their data stays from run to run: tables that another version of mysync keeps on them are dropped.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from mysync_consumer.tables import VERSION
 from mysync_lab.kafka import KafkaServer
 from mysync_lab.lab import Lab
 from mysync_lab.sql import SqlServer
@@ -32,28 +36,38 @@ def lab() -> Lab:
     return Lab()
 
 
+def _shared(lab: Lab, name: str) -> SqlServer:
+    lab.up(name)
+    server = lab.mysql(name)
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'mysync'"
+            " AND table_comment <> %s",
+            (f"mysync, version {VERSION}",),
+        )
+        if cursor.fetchone() != (0,):
+            cursor.execute("DROP DATABASE mysync")
+    return server
+
+
 @pytest.fixture(scope="session")
 def mysql_a(lab: Lab) -> SqlServer:
-    lab.up("mysql-a")
-    return lab.mysql("mysql-a")
+    return _shared(lab, "mysql-a")
 
 
 @pytest.fixture(scope="session")
 def mysql_b(lab: Lab) -> SqlServer:
-    lab.up("mysql-b")
-    return lab.mysql("mysql-b")
+    return _shared(lab, "mysql-b")
 
 
 @pytest.fixture(scope="session")
 def mariadb_a(lab: Lab) -> SqlServer:
-    lab.up("mariadb-a")
-    return lab.mysql("mariadb-a")
+    return _shared(lab, "mariadb-a")
 
 
 @pytest.fixture(scope="session")
 def mariadb_b(lab: Lab) -> SqlServer:
-    lab.up("mariadb-b")
-    return lab.mysql("mariadb-b")
+    return _shared(lab, "mariadb-b")
 
 
 @pytest.fixture(scope="session")

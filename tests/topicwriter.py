@@ -104,7 +104,7 @@ class TopicWriter:
             )
         self._definitions = definitions
         if not provisional:
-            adopted(definitions)
+            adopted(definitions, self.seq + 1)
         for record in definitions.collation_records:
             self.control(record)
         self.folds = definitions.folds()
@@ -122,7 +122,7 @@ class TopicWriter:
     def adopt(self) -> None:
         """New versions of the tables with their final routing, and the line where it begins."""
         with self:
-            for schema in adopted(self._definitions):
+            for schema in adopted(self._definitions, self.seq + 1):
                 self.control(schema)
                 self.tables[f"{schema.db}.{schema.table}"] = schema
             self.line(Line.ADOPT)

@@ -102,10 +102,10 @@ class Bindings:
         self._rename = rename
         self._readers: dict[int, TableReader] = {}
 
-    @property
-    def generation(self) -> int:
-        """Another one than before: bindings must be made again."""
-        return self.control.version
+    def changed(self, older: int, newer: int) -> set[TableId]:
+        """The target's names of the tables that differ between two generations."""
+        tables = self.control.knowledge.changed(older, newer)
+        return {renamed(table, self._rename) for table in tables}
 
     def reader(self, schema_id: int, tick: Callable[[], None]) -> TableReader:
         """What reads row events of this schema id; waits for the control topic to know it.
@@ -123,15 +123,20 @@ class Bindings:
         return self._readers.get(schema_id)
 
     def bind(
-        self, reader: TableReader, session: Session, known: dict[TableId, target.Definition]
+        self,
+        reader: TableReader,
+        session: Session,
+        known: dict[TableId, target.Definition],
+        generation: int,
     ) -> Binding:
-        """A new binding of the newest version of a table with the reader's row schema.
+        """A new binding of the version that holds, in this generation of the knowledge, of a table
+        with the reader's row schema.
 
         `known` are the definitions that the claim has read. Raises Drift, UnwritableTable,
         TableOwned, ConfigError, and what reading the definition raises.
         """
-        schema = self.control.newest(reader.schema_id) or reader.schema
-        tables = self.control.tables()
+        schema = self.control.knowledge.version(reader.schema_id, generation) or reader.schema
+        tables = self.control.knowledge.tables(generation)
         joined = foreignkeys.components(tables.values())
         name = renamed(schema.table_id, self._rename)
         for other in tables:
@@ -155,12 +160,14 @@ class Bindings:
             target.require_sql(session, definition)
         return binding
 
-    def compare_foreign_keys(self, joined: foreignkeys.Component, session: Session) -> None:
+    def compare_foreign_keys(
+        self, joined: foreignkeys.Component, session: Session, generation: int
+    ) -> None:
         """Demands that the tables' keys cascade on the target as they do on the source, as far as
         the source's are known.
 
         Raises TableDrift, and UnwritableTable when a parent isn't replicated."""
-        tables = self.control.tables()
+        tables = self.control.knowledge.tables(generation)
         for member in sorted(joined.members, key=str):
             schema = tables.get(member)
             if schema is None or schema.state == "inferred":
@@ -188,12 +195,12 @@ class Bindings:
 
 
 class Layouts:
-    """The bindings of one claim."""
+    """The bindings of one claim, as they are at its place in the rows."""
 
     def __init__(self, bindings: Bindings, session: Session) -> None:
         self._bindings = bindings
         self._session = session
-        self._generation = bindings.generation
+        self._generation = 0
         self._definitions: dict[TableId, target.Definition] = {}
         self._made: dict[int, Binding] = {}
         self._compared: set[foreignkeys.Component] = set()
@@ -203,14 +210,14 @@ class Layouts:
         binding = self._made.get(reader.schema_id)
         if binding is None:
             binding = self._made[reader.schema_id] = self._bindings.bind(
-                reader, self._session, self._definitions
+                reader, self._session, self._definitions, self._generation
             )
         return binding
 
     def compare_foreign_keys(self, joined: foreignkeys.Component) -> None:
         """As `Bindings.compare_foreign_keys`, once for these tables."""
         if joined not in self._compared:
-            self._bindings.compare_foreign_keys(joined, self._session)
+            self._bindings.compare_foreign_keys(joined, self._session, self._generation)
             self._compared.add(joined)
 
     def forget(self, check: ShapeCheck) -> None:
@@ -218,12 +225,17 @@ class Layouts:
         self._definitions = {n: d for n, d in self._definitions.items() if d.check is not check}
         self._made.clear()
 
-    def refresh(self) -> None:
-        """Forgets what is out of date; to be called between batches."""
-        generation = self._bindings.generation
-        if self._generation != generation:
-            self._generation = generation
-            self._made.clear()
+    def move(self, seq: int) -> None:
+        """Forgets what doesn't hold any more at a row's seq; to be called between batches, none of
+        which goes across a line."""
+        generation = self._bindings.control.knowledge.generation(seq)
+        if self._generation == generation:
+            return
+        changed = self._bindings.changed(self._generation, generation)
+        self._generation = generation
+        self._made.clear()
+        self._compared.clear()
+        self._definitions = {n: d for n, d in self._definitions.items() if n not in changed}
 
 
 def renamed(table: TableId, rename: RenameSettings) -> TableId:

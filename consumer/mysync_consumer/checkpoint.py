@@ -59,15 +59,25 @@ def compare_and_set(claimed: Claimed, new: Progress, escape: "Escape") -> str:
 
     SYSDATE, not NOW: row events leave their own timestamp in the session.
     """
-    gtid = "NULL" if new.gtid is None else escape(new.gtid)
     return (
-        f"UPDATE {TABLE} SET next_offset={new.next_offset:d},frontier={new.frontier:d},"
-        f"last_seq={new.last_seq:d},file={escape(new.file)},pos={new.pos:d},gtid={gtid},"
-        f"source_ts={_datetime(new.source_us)},updated_at=SYSDATE(6)"
-        f" WHERE pipeline={escape(claimed.pipeline)} AND partition_id={claimed.partition:d}"
+        f"UPDATE {TABLE} SET next_offset={new.next_offset:d},{_assignments(new, escape)}"
+        f" WHERE {_row(claimed, escape)}"
         f" AND epoch={claimed.epoch:d} AND next_offset={claimed.progress.next_offset:d}"
         f" AND control_version={claimed.control_version:d}"
     )
+
+
+def _assignments(new: Progress, escape: "Escape") -> str:
+    gtid = "NULL" if new.gtid is None else escape(new.gtid)
+    return (
+        f"frontier={new.frontier:d},"
+        f"last_seq={new.last_seq:d},file={escape(new.file)},pos={new.pos:d},gtid={gtid},"
+        f"source_ts={_datetime(new.source_us)},updated_at=SYSDATE(6)"
+    )
+
+
+def _row(claimed: Claimed, escape: "Escape") -> str:
+    return f"pipeline={escape(claimed.pipeline)} AND partition_id={claimed.partition:d}"
 
 
 class Escape:
@@ -84,6 +94,22 @@ def _datetime(micros: int) -> str:
     if micros <= 0:
         return "NULL"
     return f"'{(_EPOCH + timedelta(microseconds=micros)):%Y-%m-%d %H:%M:%S.%f}'"
+
+
+def advance(connection: Connection, claimed: Claimed, new: Progress) -> None:
+    """Moves the control owner's row, in a transaction of its own, while its claim holds; that row
+    has no offset, and its owner reads instructions by itself. Raises ClaimLost."""
+    escape = Escape(connection)
+    connection.begin()
+    with connection.cursor() as cursor:
+        matched = cursor.execute(
+            f"UPDATE {TABLE} SET {_assignments(new, escape)}"
+            f" WHERE {_row(claimed, escape)} AND epoch={claimed.epoch:d}"
+        )
+    if matched != 1:
+        connection.rollback()
+        raise ClaimLost("the control partition has another owner")
+    connection.commit()
 
 
 def insert_missing(connection: Connection, pipeline: str, low_marks: list[int]) -> None:

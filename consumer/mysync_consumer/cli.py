@@ -1,11 +1,12 @@
 """The command line of `mysync-consumer`."""
 
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from mysync_consumer import preflight, processes, tablelist
+from mysync_consumer import ddllist, preflight, processes, tablelist
 from mysync_consumer import status as status_page
 from mysync_consumer.service import Service
 from mysync_runtime import cli, kafka, mysql
@@ -74,6 +75,46 @@ def tables(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         cli.echo_json(found)
     else:
         tablelist.show(found)
+
+
+ddl = typer.Typer(no_args_is_help=True, help="The source's statements on the target.")
+app.add_typer(ddl, name="ddl")
+NumberArgument = Annotated[int, typer.Argument(help="The statement's number.", min=1)]
+
+
+@ddl.command("list")
+def ddl_list(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Lists the last statements and what became of them."""
+    settings = cli.start(config, "consumer", SERVICE)
+    found = ddllist.ask(settings, Stop(settings.grace_seconds))
+    if as_json:
+        cli.echo_json(found)
+    else:
+        ddllist.show(found)
+
+
+def _decide(config: Path | None, number: int, word: ddllist.Word) -> None:
+    settings = cli.start(config, "consumer", SERVICE)
+    ddllist.decide(settings, Stop(settings.grace_seconds), number, word)
+    typer.echo(f"statement {number}: {word}; consumers that stopped at it can be started again")
+
+
+@ddl.command("skip")
+def ddl_skip(number: NumberArgument, config: ConfigOption = None) -> None:
+    """Goes on without a statement."""
+    _decide(config, number, "skip")
+
+
+@ddl.command("done")
+def ddl_done(number: NumberArgument, config: ConfigOption = None) -> None:
+    """Says that a statement's change is made, by hand or by the statement."""
+    _decide(config, number, "done")
+
+
+@ddl.command("retry")
+def ddl_retry(number: NumberArgument, config: ConfigOption = None) -> None:
+    """Says that nothing of a statement was done: it is executed anew."""
+    _decide(config, number, "retry")
 
 
 def main() -> None:

@@ -189,7 +189,8 @@ class Committer:
     def _bind(self, due: list[Row]) -> dict[int, Binding]:
         """How the rows' tables are written, by schema id."""
         layouts = self._layouts
-        layouts.refresh()
+        if due:
+            layouts.move(due[0].seq)
         readers = {row.schema_id: row.reader for row in due}
         tables: dict[int, Binding] = {}
         for schema_id, reader in readers.items():

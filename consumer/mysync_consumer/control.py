@@ -1,25 +1,29 @@
 """The control topic, as every consumer process follows it: from its beginning, in no group.
 
 Its first record is the PipelineInfo; then every table schema before its first use in the rows
-topic. The two topics are seen at different moments, so a schema that isn't known yet is waited for.
+topic, every statement with its line. It is read ahead: what it says holds from a seq on. The two
+topics are seen at different moments, so a schema or a line's record that isn't known yet is waited
+for.
 """
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from mysync_consumer.errors import UnknownYet
+from mysync_consumer.knowledge import Knowledge
 from mysync_runtime import kafka
-from mysync_runtime.errors import CorruptEvent, PipelineMismatch
+from mysync_runtime.errors import CorruptEvent, PipelineMismatch, TransientError
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.log import get_logger
 from mysync_runtime.settings import Settings
 from mysync_schemas import control as records
 from mysync_schemas.charset import Charset, CharsetTable, charsets_of
 from mysync_schemas.errors import SchemaError
+from mysync_schemas.markers import Line
 from mysync_schemas.table import TableId, TableSchema
 
 SCHEMA_PATIENCE = 10.0
@@ -29,25 +33,31 @@ SCHEMA_PATIENCE = 10.0
 class Control:
     """What the control topic says, kept up to date by a thread. Safe to read from any thread.
 
-    `version` grows with every table schema. `caught_up`: all that the topic held at the start is
-    known. Not before may a table be bound: it takes all tables to see which of them foreign keys
-    join.
+    `knowledge` is what it says of tables, `statements` the statements by id. `end` asks Kafka where
+    the topic ends now: a place in the rows may only be worked on when all that the topic held then
+    is known, because it takes all tables to see which of them foreign keys join.
     """
 
     def __init__(
-        self, settings: Settings, stop: Stop, fail: Callable[[BaseException], None]
+        self,
+        settings: Settings,
+        stop: Stop,
+        fail: Callable[[BaseException], None],
+        end: Callable[[], int],
     ) -> None:
         self._settings = settings
         self._stop = stop
         self._fail = fail
+        self._end = end
         self._changed = threading.Condition()
         self._info: records.PipelineInfo | None = None
         self._schemas: dict[int, str] = {}
-        self._by_schema: dict[int, TableSchema] = {}
-        self._latest: dict[TableId, TableSchema] = {}
         self._charsets: dict[int, CharsetTable] = {}
-        self.version = 0
-        self.caught_up = False
+        self._position = 0  # offset of the next record
+        self._last_version = 0
+        self.knowledge = Knowledge()
+        self.statements: dict[int, records.Ddl] = {}
+        self._stated: set[str] = set()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
 
@@ -69,29 +79,68 @@ class Control:
 
         Waits for it, calling `tick` now and then. Raises UnknownYet after SCHEMA_PATIENCE seconds.
         """
+        self._wait(
+            lambda: self.knowledge.version(value_schema_id, 0) is not None,
+            f"schema {value_schema_id}",
+            tick,
+        )
+        schema = self.knowledge.version(value_schema_id, 0)
+        assert schema is not None
+        return schema
+
+    def wait_for(self, line: Line, tick: Callable[[], None]) -> None:
+        """Waits until all is known that holds from a line on. Raises UnknownYet."""
+        if line.action == Line.DDL:
+            self._wait(lambda: line.id in self.statements, f"statement {line.id}", tick)
+        else:
+            self._wait(lambda: self._last_version >= line.id, f"definition {line.id}", tick)
+
+    def catch_up(self, tick: Callable[[], None]) -> None:
+        """Waits until all is known that the topic holds now. Raises UnknownYet, and what asking for
+        the topic's end raises."""
+        end = self._end()
+        self._wait(lambda: self._position >= end, f"what stands before offset {end}", tick)
+
+    def _wait(self, known: Callable[[], bool], what: str, tick: Callable[[], None]) -> None:
         deadline = time.monotonic() + SCHEMA_PATIENCE
-        while True:
+        while not known():
             with self._changed:
-                schema = self._by_schema.get(value_schema_id)
-                if schema is not None:
-                    return schema
-                self._changed.wait(0.05)
+                if not known():
+                    self._changed.wait(0.05)
             tick()
             if time.monotonic() > deadline:
-                raise UnknownYet(f"schema {value_schema_id} isn't on the control topic")
-
-    def newest(self, value_schema_id: int) -> TableSchema | None:
-        """The newest known table schema with these row events; its routing may be a later one."""
-        return self._by_schema.get(value_schema_id)
+                raise UnknownYet(f"{what} isn't on the control topic")
 
     def charsets(self, schema: TableSchema) -> dict[str, Charset]:
         """By name those of the table's columns; their tables stand before the schema."""
         return charsets_of(schema, self._charsets)
 
-    def tables(self) -> dict[TableId, TableSchema]:
-        """The newest known schema of every table."""
+    def tables(self) -> Mapping[TableId, TableSchema]:
+        """The newest known version of every table."""
+        return self.knowledge.tables(self.knowledge.newest)
+
+    def stated(self, table: TableId) -> bool:
+        """Whether there ever was a statement on the table: without one, the pipeline didn't make
+        the target's."""
+        return str(table) in self._stated
+
+    def next_statement(self, frontier: int, seconds: float) -> records.Ddl | None:
+        """The first statement behind a seq; waits for one, for at most so long."""
         with self._changed:
-            return dict(self._latest)
+            found = self._behind(frontier)
+            if found is None:
+                self._changed.wait(seconds)
+                found = self._behind(frontier)
+            return found
+
+    def _behind(self, frontier: int) -> records.Ddl | None:
+        # Newest first: all but the last few are done.
+        found = None
+        for statement in reversed(self.statements.values()):
+            if statement.seq <= frontier:
+                break
+            found = statement
+        return found
 
     def _run(self) -> None:
         try:
@@ -107,19 +156,25 @@ class Control:
             while not self._ended.is_set() and not self._stop.requested:
                 for message in consumer.consume(500, 0.2):
                     error = message.error()
+                    value, offset = message.value(), message.offset()
                     if error is not None:
                         self._heed(error, topic)
-                        continue
-                    value, offset = message.value(), message.offset()
-                    if value is not None and offset is not None:
+                        if offset is not None and error.code() == KafkaError._PARTITION_EOF:
+                            self._reached(offset)  # transaction markers are no messages
+                    elif value is not None and offset is not None:
                         self._take(value, f"{topic}, offset {offset}")
+                        self._reached(offset + 1)
         finally:
             with suppress(RuntimeError):
                 consumer.close()
 
+    def _reached(self, position: int) -> None:
+        with self._changed:
+            self._position = max(self._position, position)
+            self._changed.notify_all()
+
     def _heed(self, error: KafkaError, topic: str) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
-            self.caught_up = self.caught_up or self._info is not None
             return
         found = kafka.error_of(error, "read the control topic", topic)
         if not found.retriable:
@@ -146,9 +201,11 @@ class Control:
             if isinstance(record, records.PipelineInfo):
                 self._take_info(record, where)
             elif isinstance(record, TableSchema):
-                self._by_schema[record.value_schema_id] = record
-                self._latest[record.table_id] = record
-                self.version += 1
+                self.knowledge.take(record)
+                self._last_version = record.id
+            elif isinstance(record, records.Ddl):
+                self.statements[record.id] = record
+                self._stated.update(record.tables)
             elif isinstance(record, records.CharsetRecord) and charset is not None:
                 self._charsets[record.id] = charset
             self._changed.notify_all()
@@ -197,17 +254,24 @@ def wait_for_info(
     """Waits for the producer's first commit, and for all that the control topic holds.
 
     Raises Stopped, or what the follower failed with."""
-    said = 0.0
-    while (info := control.info) is None or not control.caught_up:
+
+    def wait() -> None:
         if (error := failed()) is not None:
             raise error
-        if time.monotonic() - said > 10:
-            get_logger("control").info(
-                "waiting for the producer to create the pipeline's topics"
-                if info is None
-                else "reading the control topic"
-            )
-            said = time.monotonic()
         tick()
         stop.sleep(0.1)
-    return info
+
+    said = 0.0
+    while (info := control.info) is None:
+        if time.monotonic() - said > 10:
+            get_logger("control").info("waiting for the producer to create the pipeline's topics")
+            said = time.monotonic()
+        wait()
+    while True:
+        try:
+            control.catch_up(wait)
+        except TransientError as error:
+            get_logger("control").info("reading the control topic", waiting_for=error.what)
+            wait()
+        else:
+            return info

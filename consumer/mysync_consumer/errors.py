@@ -1,6 +1,8 @@
 """What can go wrong in the consumer, beside what `mysync_runtime.errors` names.
 
     mysync_runtime.errors
+    ├── UsageError                  2
+    │   └── NothingToDecide             a word on a statement that needs none
     ├── SetupError                  3
     │   ├── ForeignTables               mysync.* on the target is of another version
     │   ├── TableOwned                  another pipeline writes this table
@@ -8,6 +10,7 @@
     ├── DataError                   4
     │   ├── ApplyRefused                the target refused an event; becomes a Divergence
     │   ├── TooLarge                    a row needs a greater max_allowed_packet on the target
+    │   ├── StatementRefused            a statement that can't be executed on this target
     │   ├── StoppedByInstruction        another process found a divergence: all stop
     │   └── UnsupportedRecord           a record that this version can't apply
     └── TransientError              1
@@ -20,8 +23,12 @@
 Nor is `TableFailed`: it carries an error to whoever decides whether all stop or one table.
 """
 
-from mysync_runtime.errors import DataError, SetupError, TransientError
+from mysync_runtime.errors import DataError, SetupError, TransientError, UsageError
 from mysync_schemas.table import TableId
+
+
+class NothingToDecide(UsageError):
+    advice = "`mysync-consumer ddl list` shows the statements and what became of them."
 
 
 class ForeignTables(SetupError):
@@ -82,6 +89,24 @@ class TooLarge(DataError):
             mend=f"SET GLOBAL max_allowed_packet = {-(-size // 2**20) * 2**20} or more there"
             " (1 GiB at most), then start again.",
         )
+
+
+class StatementFailed(DataError):
+    """The target refused a statement, or its context; it has had no effect. `code` and `message`
+    are the server's."""
+
+    def __init__(self, code: int, message: str, what: str, *, where: str, mend: str) -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.code = code
+        self.message = message
+
+
+class DdlUndecided(DataError):
+    """A statement may have taken effect or not: running it again could do its effect twice."""
+
+
+class StatementRefused(DataError):
+    advice = "Make the same change on the target by hand, then let the statement be passed over."
 
 
 class StoppedByInstruction(DataError):

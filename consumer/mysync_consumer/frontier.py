@@ -3,7 +3,8 @@
 A partition's frontier is the largest s such that each of its records with seq <= s is applied or
 deliberately skipped, committed on the target. Frontiers of partitions in this process are published
 here right after the COMMIT that made them true; those of other processes are read from the
-checkpoint table every 20 ms while somebody waits.
+checkpoint table every 20 ms while somebody waits. The control owner's is the seq of the last
+statement that was executed: a line that asks for one opens when it is there.
 
 A frontier is only as true as the server that committed it: one that another server told (the target
 failed over and may have lost a tail) is not believed, and a newer claim's replaces an older one's
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from mysync_consumer.tables import CONTROL_PARTITION
 from mysync_runtime import crash
 
 POLL_SECONDS = 0.02
@@ -57,10 +59,10 @@ class Frontiers:
         crash.crash_point(AFTER_PUBLISH)
 
     def update(self, rows: Mapping[int, Frontier]) -> None:
-        """Takes what the checkpoint table says; rows of no partition (-1) are left out."""
+        """Takes what the checkpoint table says."""
         with self._changed:
             for partition, frontier in rows.items():
-                if 0 <= partition < self.partitions:
+                if CONTROL_PARTITION <= partition < self.partitions:
                     self._take(partition, frontier)
             self._changed.notify_all()
 

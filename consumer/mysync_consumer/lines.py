@@ -2,15 +2,15 @@
 
 The N copies of a line share one seq. A worker that meets its copy has committed everything before
 it and published a frontier of seq - 1; it goes on when all N frontiers are there and the line's
-action is done. The actions known here need nothing but that, so they open by themselves, and a
-crash while waiting only means to wait again: frontiers don't go back."""
+action is done. A statement is done by the control owner, whose frontier then is the line's seq; the
+other actions known here mean no more than "everything before is applied". A crash while waiting
+only means to wait again: frontiers don't go back."""
 
 from mysync_consumer.errors import UnsupportedRecord
 from mysync_runtime import crash
 from mysync_schemas.markers import Line
 
-OPEN_BY_THEMSELVES = frozenset({Line.ADOPT, Line.CLEAR})
-"""Actions that mean no more than "everything before is applied"."""
+KNOWN = frozenset({Line.DDL, Line.ADOPT, Line.CLEAR})
 
 WAITING = crash.declare(
     "line.waiting", "everything before the line is applied here; the line is met again"
@@ -19,8 +19,8 @@ OPENED = crash.declare("line.opened", "the line is open; the checkpoint still st
 
 
 def check_action(line: Line, where: str) -> None:
-    """Raises UnsupportedRecord for a line that somebody would have to act on."""
-    if line.action not in OPEN_BY_THEMSELVES:
+    """Raises UnsupportedRecord for a line that nobody here can act on."""
+    if line.action not in KNOWN:
         raise UnsupportedRecord(
             f"line {line.id} (seq {line.seq}) asks for {line.action!r},"
             " which this release can't do",

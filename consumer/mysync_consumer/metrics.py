@@ -41,6 +41,18 @@ SKIPPED = Counter(
     ["db", "table"],
 )
 QUARANTINED = Gauge("mysync_consumer_quarantined_tables", "Tables of the pipeline set aside.")
+LINE_WAIT = Histogram(
+    "mysync_consumer_line_wait_seconds",
+    "How long a partition waited at a line: for all partitions, or for a statement.",
+    ["action"],
+    buckets=SECONDS,
+)
+STATEMENTS = Counter(
+    "mysync_consumer_statements_total", "Statements of the source, by outcome.", ["outcome"]
+)
+STATEMENT_SECONDS = Histogram(
+    "mysync_consumer_statement_seconds", "How long a statement took on the target.", buckets=SECONDS
+)
 CLAIMS = Counter("mysync_consumer_claims_total", "Partitions claimed.", ["partition"])
 ASSIGNED = Gauge("mysync_consumer_assigned_partitions", "Partitions assigned to this process.")
 

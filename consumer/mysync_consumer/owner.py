@@ -1,26 +1,50 @@
-"""The owner of the control partition: one process of the pipeline.
+"""The owner of the control partition: one process of the pipeline, which executes statements.
 
-It claims the checkpoint's row -1 as workers claim theirs, and so is known and fenced alike. What it
-is for, executing what lines ask for, this release doesn't do yet."""
+It claims the checkpoint's row -1 as workers claim theirs, and so is known and fenced alike. It
+takes the statements in their order: waits until every partition has applied all that came before
+the statement's line, executes it once (`ddlonce`), then moves the row's frontier to the line's seq,
+on which all workers wait. Definitions that became certain are compared on both sides, before the
+next statement changes them.
+
+A crash between the execution and the frontier leaves a statement that the next owner finds done. A
+zombie that goes on with an old statement finds it done too.
+"""
 
 import threading
+import time
+from dataclasses import replace
 
 import pymysql
 
 from mysync_consumer import checkpoint, metrics
+from mysync_consumer.checkpoint import Claimed
 from mysync_consumer.claim import claim
 from mysync_consumer.context import Context
 from mysync_consumer.errors import ClaimLost, Revoked
+from mysync_consumer.execution import Execution
+from mysync_consumer.frontier import Frontier
 from mysync_consumer.poller import Poller
 from mysync_consumer.session import Session
 from mysync_consumer.tables import CONTROL_PARTITION
+from mysync_consumer.telling import stop_everyone
 from mysync_consumer.tenure import Tenure
-from mysync_runtime import mysql
-from mysync_runtime.errors import MysyncError
+from mysync_runtime import crash, mysql
+from mysync_runtime.errors import DataError, MysyncError
 from mysync_runtime.log import get_logger
+from mysync_schemas.control import Ddl
 
-LOOK_SECONDS = 2.0
-"""How often the owner looks whether it still is."""
+LOOK_SECONDS = 1.0
+"""How often the owner looks whether it still is, while there is nothing to execute."""
+
+DUE = crash.declare(
+    "owner.statement_due", "all partitions are at a statement's line, nothing of it is done"
+)
+DONE = crash.declare(
+    "owner.statement_done", "the statement is executed, the owner's frontier stands before it"
+)
+MOVED = crash.declare(
+    "owner.frontier_moved", "the frontier is the line's seq; no worker was told of it yet"
+)
 
 
 class ControlOwner:
@@ -30,52 +54,127 @@ class ControlOwner:
         self._context = context
         self._poller = poller
         self._tenure = Tenure()
+        self._execution = Execution(context, self._tenure)
+        self._log = get_logger("owner")
         self._thread = threading.Thread(target=self._run, name="control-owner", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def close(self) -> None:
+        """Ends it; a statement under way is left to the server, and found by the next owner."""
         self._tenure.end()
+        self._execution.abort()
         self._thread.join(5.0)
 
     def _run(self) -> None:
-        log = get_logger("control-owner")
+        where = self._context.settings.target.address
         try:
             while True:
+                self._tenure.check()
                 try:
                     self._hold()
                 except (MysyncError, pymysql.err.Error, OSError) as error:
-                    where = self._context.settings.target.address
                     found = mysql.error_of(error, "own the control partition", where)
                     if not found.retriable:
                         raise found from error
                     metrics.count(found)
-                    log.warning("claiming again", reason=str(found))
+                    self._log.warning("claiming again", reason=str(found))
                 self._tenure.back_off()
         except Revoked:
-            log.debug("given back")
+            self._log.debug("given back")
+        except DataError as error:
+            stop_everyone(self._context, error, CONTROL_PARTITION)
+            self._context.fail(error)
         except Exception as error:  # noqa: BLE001 (ends the process)
             self._context.fail(error)
 
     def _hold(self) -> None:
+        """Claims the row and executes statements, until something ends it."""
         context = self._context
-        pipeline = context.settings.pipeline
         session = Session.open(context.settings.target, context.settings.apply)
         try:
             mine = claim(
                 session,
-                pipeline,
+                context.settings.pipeline,
                 CONTROL_PARTITION,
                 context.owner,
                 self._tenure,
                 self._poller.commit_offset,
             )
+            context.obedience.adopt(session.connection, mine.control_version)
+            context.bindings.control.catch_up(self._tenure.check)
+            self._publish(session, mine)
             self._tenure.succeeded()
             while True:
-                self._tenure.sleep(LOOK_SECONDS)
-                row = checkpoint.read(session.connection, pipeline, CONTROL_PARTITION)
-                if row is None or row.epoch != mine.epoch:
-                    raise ClaimLost("the control partition has another owner")
+                mine = self._next(session, mine)
         finally:
+            self._execution.close()
             session.close()
+
+    def _next(self, session: Session, mine: Claimed) -> Claimed:
+        """One statement, if there is one; what became certain before it is compared first."""
+        control = self._context.bindings.control
+        ddl = control.next_statement(mine.progress.frontier, LOOK_SECONDS)
+        self._tenure.check()
+        self._still_mine(session, mine)
+        self._execution.compare(session, mine.progress.frontier, ddl)
+        if ddl is None:
+            return mine
+        waited = self._wait(session, ddl)
+        crash.crash_point(DUE)
+        self._still_mine(session, mine)
+        began = time.monotonic()
+        outcome = self._execution.execute(session, ddl)
+        seconds = time.monotonic() - began
+        crash.crash_point(DONE)
+        new = replace(
+            mine.progress,
+            frontier=ddl.seq,
+            last_seq=ddl.seq,
+            file=ddl.file,
+            pos=ddl.pos,
+            gtid=ddl.gtid,
+            source_us=ddl.context.timestamp_us or 0,
+        )
+        checkpoint.advance(session.connection, mine, new)
+        crash.crash_point(MOVED)
+        mine = mine.advanced(new)
+        self._publish(session, mine)
+        metrics.STATEMENTS.labels(outcome).inc()
+        metrics.STATEMENT_SECONDS.observe(seconds)
+        self._log.info(
+            "statement",
+            ddl=ddl.id,
+            seq=ddl.seq,
+            verb=ddl.verb,
+            tables=list(ddl.tables),
+            outcome=outcome,
+            waited=round(waited, 3),
+            seconds=round(seconds, 3),
+        )
+        return mine
+
+    def _wait(self, session: Session, ddl: Ddl) -> float:
+        """Until all partitions have applied what came before the statement; returns seconds."""
+        frontiers, server = self._context.frontiers, session.identity.server
+
+        def tick() -> None:
+            self._tenure.check()
+            session.keep_alive()
+
+        return frontiers.wait(lambda: not frontiers.behind(ddl.seq - 1, server), tick)
+
+    def _still_mine(self, session: Session, mine: Claimed) -> None:
+        """Raises ClaimLost when another process claimed the row since; reads instructions."""
+        pipeline = self._context.settings.pipeline
+        row = checkpoint.read(session.connection, pipeline, CONTROL_PARTITION)
+        if row is None or row.epoch != mine.epoch:
+            raise ClaimLost("the control partition has another owner")
+        self._context.obedience.check(session.connection, row.control_version)
+
+    def _publish(self, session: Session, mine: Claimed) -> None:
+        self._context.frontiers.publish(
+            CONTROL_PARTITION,
+            Frontier(mine.progress.frontier, session.identity.server, mine.epoch),
+        )

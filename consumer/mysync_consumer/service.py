@@ -78,7 +78,7 @@ class Service:
         )
         collector = LagCollector(self.lag)
         REGISTRY.register(collector)
-        control = Control(settings, stop, self.fail)
+        control: Control | None = None
         try:
             self._log.info("starting", http=handle.url, group=settings.consumer_group)
             admin = kafka.connect_at_start(settings.kafka, stop)
@@ -90,6 +90,12 @@ class Service:
             self._log.info("rows are written", via=self._way.via, why=self._way.why)
             self.settings = settings = via.resolved(settings, self._way)
             self._on_target("make the tables mysync.*", self._create_tables)
+            control = Control(
+                settings,
+                stop,
+                self.fail,
+                lambda: kafka.committed_end(admin, self.settings.control_topic),
+            )
             control.start()
             self.state = "waiting for the producer"
             info = wait_for_info(control, stop, self.failure, self.ticker.tick)
@@ -135,7 +141,8 @@ class Service:
             )
             self._loop(context, poller)
         finally:
-            control.close()
+            if control is not None:
+                control.close()
             REGISTRY.unregister(collector)
             handle.stop()
 

@@ -20,7 +20,7 @@ from mysync_consumer.rowerrors import CorruptRecord
 from mysync_consumer.rowread import Row, read_row
 from mysync_consumer.session import Session
 from mysync_consumer.tenure import Tenure
-from mysync_consumer.waits import Waits
+from mysync_consumer.waits import LINE, STATEMENT, Waits
 from mysync_runtime import crash
 from mysync_runtime.errors import CorruptEvent, LogHole
 from mysync_schemas.errors import SchemaError
@@ -204,7 +204,11 @@ class Stream:
         lines.check_action(line, self._where(offset))
         self._flush(line.seq - 1, waiting=True)
         crash.crash_point(lines.WAITING)
-        self._waits.for_all(line.seq - 1, "line")
+        self._context.bindings.control.wait_for(line, self._tick)
+        if line.action == Line.DDL:
+            self._waits.for_owner(line.seq, STATEMENT)
+        else:
+            self._waits.for_all(line.seq - 1, LINE)
         crash.crash_point(lines.OPENED)
         self._pass(offset, line.seq)
 

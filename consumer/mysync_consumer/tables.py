@@ -22,7 +22,8 @@ VERSION = 2
 CONTROL_PARTITION = -1
 
 _PIPELINE = "pipeline VARCHAR(64) NOT NULL"
-_OPTIONS = "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
+_COMMENT = f"mysync, version {VERSION}"
+_OPTIONS = f"ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='{_COMMENT}'"
 
 DEFINITIONS: dict[str, str] = {
     "meta": f"""(
@@ -70,12 +71,13 @@ DEFINITIONS: dict[str, str] = {
     "ddl_log": f"""(
         {_PIPELINE},
         id BIGINT NOT NULL,
-        seq BIGINT NOT NULL,
-        state VARCHAR(16) NOT NULL COMMENT 'started, done',
+        seq BIGINT NOT NULL COMMENT 'of its line',
+        state VARCHAR(16) NOT NULL COMMENT 'started, failed, done, skipped; by hand: done, skip',
+        way VARCHAR(8) NULL COMMENT 'what tells whether it took effect: gtid, lock',
         statement LONGBLOB NOT NULL,
-        before_definition LONGTEXT NULL,
-        after_definition LONGTEXT NULL,
-        started_at DATETIME(6) NULL,
+        fingerprint LONGTEXT NULL COMMENT 'JSON: what it may change, as that was before it',
+        error TEXT NULL,
+        started_at DATETIME(6) NULL COMMENT 'UTC',
         done_at DATETIME(6) NULL,
         PRIMARY KEY (pipeline, id)
     ) {_OPTIONS}""",
@@ -91,7 +93,7 @@ DEFINITIONS: dict[str, str] = {
         since DATETIME(6) NULL,
         updated_at DATETIME(6) NULL,
         PRIMARY KEY (pipeline, db, tbl)
-    ) {_OPTIONS} COMMENT 'names are the source''s'""",
+    ) {_OPTIONS}""",
     "skipped": f"""(
         {_PIPELINE},
         db VARCHAR(64) NOT NULL,
@@ -104,7 +106,7 @@ DEFINITIONS: dict[str, str] = {
         gtid VARCHAR(255) NULL,
         since DATETIME(6) NOT NULL,
         PRIMARY KEY (pipeline, db, tbl, partition_id)
-    ) {_OPTIONS} COMMENT 'names are the source''s'""",
+    ) {_OPTIONS}""",
     "errors": f"""(
         {_PIPELINE},
         id BIGINT NOT NULL AUTO_INCREMENT,
@@ -132,12 +134,22 @@ DEFINITIONS: dict[str, str] = {
 
 
 def create(connection: Connection, pipeline: str) -> None:
-    """Creates the database and the tables that are missing, and checks their version.
+    """Creates the database and the tables that are missing, and checks the version of those that
+    aren't.
 
     Raises ForeignTables when another version of mysync made them.
     """
     with connection.cursor() as cursor:
-        for statement in statements(existing(cursor)):
+        cursor.execute(
+            "SELECT table_name, table_comment FROM information_schema.tables"
+            " WHERE table_schema = %s",
+            (DATABASE,),
+        )
+        present = {str(name): str(comment) for name, comment in cursor.fetchall()}
+        for name in DEFINITIONS:
+            if present.get(name, _COMMENT) != _COMMENT:
+                raise ForeignTables(present[name].rpartition(" ")[2] or "1", VERSION)
+        for statement in statements(set(present)):
             cursor.execute(statement)
         cursor.execute(
             f"INSERT IGNORE INTO {DATABASE}.meta (pipeline, name, value)"

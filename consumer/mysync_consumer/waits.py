@@ -10,10 +10,14 @@ from collections.abc import Callable, Sequence
 
 from mysync_consumer import metrics
 from mysync_consumer.frontier import Frontiers
+from mysync_consumer.tables import CONTROL_PARTITION
 from mysync_runtime.log import get_logger
 
 WARN_SECONDS = 30.0
 """A wait is told in the log after so long, and again each time it has doubled."""
+
+LINE, STATEMENT = "line", "statement"
+LINE_REASONS = frozenset({LINE, STATEMENT})
 
 Dependencies = Sequence[tuple[int, int]]
 """Pairs of a partition and the seq that it must have reached."""
@@ -50,6 +54,17 @@ class Waits:
     def for_all(self, seq: int, reason: str, patience: float = math.inf) -> None:
         """Waits until all partitions have reached `seq`, for at most `patience` seconds."""
         self._wait(reason, seq, lambda: self._frontiers.behind(seq, self._server), patience)
+
+    def for_owner(self, seq: int, reason: str) -> None:
+        """Waits until the control owner has done what the line of this seq asks for: not before all
+        partitions have reached it."""
+
+        def behind() -> list[int]:
+            if self._frontiers.reached(CONTROL_PARTITION, seq, self._server):
+                return []
+            return self._frontiers.behind(seq - 1, self._server) or [CONTROL_PARTITION]
+
+        self._wait(reason, seq, behind)
 
     def for_deps(self, deps: Dependencies) -> None:
         """Waits until each partition has reached its seq."""
@@ -91,6 +106,9 @@ class Waits:
         try:
             self._frontiers.wait(over, tick)
         finally:
-            metrics.WAITED.labels(reason).inc(time.monotonic() - since)
+            waited = time.monotonic() - since
+            metrics.WAITED.labels(reason).inc(waited)
+            if reason in LINE_REASONS:
+                metrics.LINE_WAIT.labels(reason).observe(waited)
             self._current = None
             gauge.set(0)

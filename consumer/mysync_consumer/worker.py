@@ -9,12 +9,10 @@ pipeline by an instruction, so that none of them retries the same event in turn.
 instruction sets the table aside, and the partition goes on behind its row."""
 
 import threading
-import time
-from collections.abc import Callable
 
 import pymysql
 
-from mysync_consumer import metrics, report
+from mysync_consumer import metrics, report, telling
 from mysync_consumer.batchlimit import BatchLimit
 from mysync_consumer.checkpoint import Progress
 from mysync_consumer.claim import claim
@@ -27,7 +25,7 @@ from mysync_consumer.errors import (
 )
 from mysync_consumer.failures import Failures
 from mysync_consumer.poller import Poller
-from mysync_consumer.session import BUSY_CODES, Session
+from mysync_consumer.session import Session
 from mysync_consumer.stream import Stream
 from mysync_consumer.tenure import Tenure
 from mysync_runtime import mysql
@@ -39,12 +37,6 @@ from mysync_runtime.errors import (
     RecordsDeleted,
 )
 from mysync_runtime.log import get_logger
-from mysync_runtime.mysql import Connection
-
-STOP_SECONDS = 30.0
-"""How long a worker tries to instruct the others while their transactions are in the way."""
-
-BUSY_PAUSE = 0.1
 
 
 class Worker:
@@ -118,7 +110,7 @@ class Worker:
         except StoppedByInstruction as error:
             self._context.fail(error)
         except DataError as error:
-            self._stop_everyone(error)
+            telling.stop_everyone(self._context, error, self.partition)
             self._context.fail(error)
         except Exception as error:  # noqa: BLE001 (ends the process)
             self._context.fail(error)
@@ -153,7 +145,7 @@ class Worker:
         if count < most:
             self._tenure.back_off()
             return
-        self._keep(error)
+        telling.keep(context, error)
         event = getattr(error, "report", None)
         detail = {
             "class": error.label,
@@ -161,10 +153,11 @@ class Worker:
             "place": failed.place,
             "event": report.shortened(event) if event is not None else None,
         }
-        self._write(
+        telling.write(
+            context,
             lambda sql: context.quarantine.quarantine(
                 sql, context.info.partitions, [failed.table], error.what, detail, context.owner
-            )
+            ),
         )
 
     def _hold(self) -> None:
@@ -185,6 +178,8 @@ class Worker:
                 self._poller.commit_offset,
             )
             context.obedience.adopt(session.connection, claimed.control_version)
+            # Whoever had it before may have passed lines that aren't known here yet.
+            context.bindings.control.catch_up(self._tenure.check)
             metrics.CLAIMS.labels(str(self.partition)).inc()
             at = claimed.progress
             self._log.info("claimed", epoch=claimed.epoch, offset=at.next_offset, seq=at.last_seq)
@@ -197,46 +192,3 @@ class Worker:
         finally:
             self._stream = None
             session.close()
-
-    def _stop_everyone(self, error: DataError) -> None:
-        """Writes the `stop` and the report; if the target can't take it, this process stops
-        alone."""
-        context = self._context
-        detail = {"summary": str(error), "class": error.label, "partition": self.partition}
-        try:
-            self._write(
-                lambda sql: context.obedience.stop_all(
-                    sql, context.info.partitions, detail, context.owner
-                )
-            )
-        except (MysyncError, pymysql.err.Error, OSError) as failure:
-            self._log.error(
-                "only this process stops: the others can't be told", reason=str(failure)
-            )
-        self._keep(error)
-
-    def _keep(self, error: MysyncError) -> None:
-        """Keeps the error's report, if it has one, in mysync.errors."""
-        try:
-            self._write(lambda sql: report.keep(sql, self._context.settings.pipeline, error))
-        except (MysyncError, pymysql.err.Error, OSError) as failure:
-            self._log.error("mysync.errors can't hold the report", reason=str(failure))
-
-    def _write(self, call: Callable[[Connection], object]) -> None:
-        """Calls with a session of its own, again while others are in the way. Raises what the
-        target answers."""
-        settings = self._context.settings
-        deadline = time.monotonic() + STOP_SECONDS
-        while True:
-            try:
-                session = Session.open(settings.target, settings.apply)
-                try:
-                    call(session.connection)
-                finally:
-                    session.close()
-            except (MysyncError, pymysql.err.Error, OSError) as failure:
-                if mysql.code_of(failure) not in BUSY_CODES or time.monotonic() > deadline:
-                    raise
-                time.sleep(BUSY_PAUSE)
-            else:
-                return

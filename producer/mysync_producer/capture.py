@@ -9,7 +9,7 @@ position.
 
 import time
 from collections.abc import Callable, Iterator
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, Protocol, TypeVar
 
 from mysync_producer import points
 from mysync_producer.compressed import COMPRESSED, uncompressed
@@ -31,7 +31,7 @@ from mysync_producer.filters import Filters
 from mysync_producer.partialrows import full_rows
 from mysync_producer.payload import inner_events
 from mysync_producer.publisher import Record
-from mysync_producer.queries import QueryEvent, parse_execute_load, parse_query
+from mysync_producer.queries import QueryEvent, context_of, parse_execute_load, parse_query
 from mysync_producer.rowcodec import (
     EventContext,
     Sequencer,
@@ -39,13 +39,15 @@ from mysync_producer.rowcodec import (
     columns_present,
     encode_rows,
 )
-from mysync_producer.statements import Kind, Meaning, classify, dialect_of
+from mysync_producer.statements import Change, Kind, Meaning, classify, dialect_of
 from mysync_producer.tables import Table, Tables
 from mysync_producer.transaction import SourceTransaction
 from mysync_producer.xa import Prepared, XaTransactions
 from mysync_producer.xid import parse_xa, parse_xa_prepare
 from mysync_runtime.crash import crash_point
 from mysync_runtime.errors import CorruptEvent, DdlInStream, UnknownEvent, UnsupportedEvent
+from mysync_runtime.settings import DdlSettings
+from mysync_schemas.control import DdlContext
 from mysync_schemas.position import BinlogPosition
 from mysync_schemas.sqltokens import Dialect
 
@@ -89,6 +91,16 @@ _PASS = frozenset(
     }
 )
 
+
+class Statements(Protocol):
+    """Where statements go that are carried."""
+
+    def carry(
+        self, change: Change, context: DdlContext, transaction: SourceTransaction, server_id: int
+    ) -> int:
+        """Sends one; returns the seq of its line."""
+
+
 _Handler = Callable[[Event], Iterator[int] | None]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -105,9 +117,13 @@ class Capture:
         transaction: SourceTransaction,
         partitions: int,
         xa: XaTransactions,
+        changes: Statements,
+        ddl: DdlSettings,
     ) -> None:
         self.tables = tables
         self.xa = xa
+        self.changes = changes
+        self._ddl = ddl
         self.filters = filters
         self.sequencer = sequencer
         self.transaction = transaction
@@ -206,17 +222,13 @@ class Capture:
             event = self._whole(uncompressed, event)
         load = event.type == EventType.EXECUTE_LOAD_QUERY
         query = (parse_execute_load if load else parse_query)(event.body)
-        statement = classify(query, self.filters, self._dialect)
+        statement = classify(query, self.filters, self._dialect, self._ddl)
         if not self.transaction.open:  # a server that writes no GTID events at all
             self._begin(GtidEvent(None, 0), event)
             self._begun = False
         match statement.kind:
             case Kind.BEGIN:
-                if query.unknown_variable is not None:
-                    raise UnknownEvent(
-                        f"status variable {query.unknown_variable} of a statement is not known",
-                        where=self.where,
-                    )
+                self._require_known(query)
                 self._begun = True
                 self.transaction.time_zone = query.time_zone
             case Kind.COMMIT:
@@ -234,9 +246,40 @@ class Capture:
             case Kind.HARMLESS:
                 if not self._begun:
                     self._end()
+            case Kind.CHANGES:
+                return self._change(statement, query, event)
             case Kind.CONCERNS | Kind.WRITES:
                 self._stop_at(statement, query)
         return None
+
+    def _require_known(self, query: QueryEvent) -> None:
+        """A statement whose context can't be read means who knows what."""
+        if query.unknown_variable is not None:
+            raise UnknownEvent(
+                f"status variable {query.unknown_variable} of a statement is not known",
+                where=self.where,
+            )
+
+    # -- statements
+
+    def _change(self, meaning: Meaning, query: QueryEvent, event: Event) -> Iterator[int]:
+        """A statement counts as a row of its transaction: a restart within that passes it over."""
+        transaction, change = self.transaction, meaning.change
+        assert change is not None
+        self._require_known(query)
+        if transaction.left_out(True):
+            transaction.leave_out(1)
+        elif transaction.skip:
+            transaction.took(1, transactional=True)
+        else:
+            context = context_of(query, event.timestamp, mariadb=self._dialect.mariadb)
+            seq = self.changes.carry(change, context, transaction, event.server_id)
+            transaction.txn_seq = transaction.txn_seq or seq
+            transaction.took(1, transactional=True)
+        self._open_tables.clear()
+        if not self._begun:
+            self._end()
+            yield COMMIT_FIRST
 
     # -- XA transactions
 
@@ -300,10 +343,10 @@ class Capture:
         raise DdlInStream(
             f"a statement that may change a replicated table ({statement.why}): {text}",
             where=self.where,
-            mend="This release doesn't replicate such statements. Everything before it was "
-            "replicated. To begin again: let the consumers catch up, make the same change on the "
-            "target, then start a pipeline of another name (`start: latest`) before anything is "
-            "written to the source again.",
+            mend="Everything before it was replicated. If the settings under `ddl` may decide on "
+            "it, change them and start again. Else, to begin anew: let the consumers catch up, "
+            "make the same change on the target, then start a pipeline of another name "
+            "(`start: latest`) before anything is written to the source again.",
         )
 
     # -- places in the log

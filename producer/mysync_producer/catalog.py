@@ -5,7 +5,7 @@ that what is read afterwards is no older than the log's end before it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -34,33 +34,45 @@ class Catalog:
     refused: list[Failure] = field(default_factory=list)
 
 
-def read_catalog(connection: Connection, flavor: Flavor, filters: Filters) -> Catalog:
-    """Reads everything at once. Raises what `mysql.error_of` makes of the server's errors."""
+def read_catalog(
+    connection: Connection,
+    flavor: Flavor,
+    filters: Filters,
+    only: Collection[TableId] | None = None,
+) -> Catalog:
+    """Reads everything at once, or these tables alone; those that don't exist are left out.
+
+    Raises what `mysql.error_of` makes of the server's errors."""
     try:
-        return _read(connection, flavor, filters)
+        return _read(connection, flavor, filters, only)
     except (pymysql.err.Error, OSError) as error:
         raise mysql.error_of(error, "read the tables' definitions") from error
 
 
-def _read(connection: Connection, flavor: Flavor, filters: Filters) -> Catalog:
+def _read(
+    connection: Connection, flavor: Flavor, filters: Filters, only: Collection[TableId] | None
+) -> Catalog:
     if not flavor.is_mariadb:
         # A primary key that the server made invisibly is in the log: it has to be seen here too.
         _try(connection, "SET show_gipk_in_create_table_and_information_schema = ON")
     catalog = Catalog()
+    asked = _listed(connection, filters) if only is None else {}
+    definitions = {table: _create_sql(connection, table) for table in only or asked}
+    # A table that was just made is listed when its SHOW CREATE has answered, not before.
     listed = [
         row
-        for row in mysql.rows(connection, _TABLES)
-        if row["table_type"] != "VIEW" and filters.includes(row["db"], row["name"])
+        for table, row in (asked or _listed(connection, filters, only)).items()
+        if definitions.get(table) is not None
     ]
     created = {}
     for row in listed:
         table = TableId(row["db"], row["name"])
         if row["table_type"] in get_args(TableType):
-            created[table] = _create_sql(connection, table)
+            created[table] = definitions[table] or ""
         else:
             reason = f"tables of type {row['table_type']} aren't known"
             catalog.refused.append(_refusal(table, reason))
-    details = _Details(connection, flavor, {table.db for table in created})
+    details = _Details(connection, flavor, created, whole=only is None)
     for row in listed:
         table = TableId(row["db"], row["name"])
         if table in created:
@@ -94,31 +106,61 @@ def _try(connection: Connection, sql: str) -> None:
                 raise
 
 
-def _create_sql(connection: Connection, table: TableId) -> str:
+def _listed(
+    connection: Connection, filters: Filters, only: Collection[TableId] | None = None
+) -> dict[TableId, dict[str, Any]]:
+    """Rows of information_schema.tables of what is replicated, but views."""
+    found = mysql.rows(connection, _TABLES) if only is None else []
+    for db in sorted({table.db for table in only or ()}):
+        names = [table.table for table in only or () if table.db == db]
+        found += mysql.rows(connection, _SOME_TABLES, (db, names))
+    return {
+        TableId(row["db"], row["name"]): row
+        for row in found
+        if row["table_type"] != "VIEW" and filters.includes(row["db"], row["name"])
+    }
+
+
+_GONE = frozenset({1049, 1146, 1356})  # no such database, table; a view of what isn't there
+
+
+def _create_sql(connection: Connection, table: TableId) -> str | None:
+    """None for a table that isn't there (any more)."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SHOW CREATE TABLE {mysql.quote_table(*table)}")
+        try:
+            cursor.execute(f"SHOW CREATE TABLE {mysql.quote_table(*table)}")
+        except pymysql.err.Error as error:
+            if mysql.code_of(error) not in _GONE:
+                raise
+            return None
         row = cursor.fetchone()
-    return str(row[1]) if row else ""
+    return str(row[1]) if row else None
 
 
 class _Details:
-    """Columns, keys and foreign keys of whole databases."""
+    """Columns, keys and foreign keys of `tables`; asked by `whole` databases, or one by one."""
 
-    def __init__(self, connection: Connection, flavor: Flavor, databases: Iterable[str]) -> None:
+    def __init__(
+        self, connection: Connection, flavor: Flavor, tables: Iterable[TableId], *, whole: bool
+    ) -> None:
         self._columns: dict[TableId, list[Column]] = defaultdict(list)
         self._keys: dict[TableId, dict[str, list[Mapping[str, Any]]]] = defaultdict(dict)
         self._foreign: dict[TableId, list[ForeignKey]] = defaultdict(list)
         columns = _COLUMNS.format(srs="NULL" if flavor.is_mariadb else "SRS_ID")
         # MariaDB lists keys in their own order, which hidden columns follow.
         keys = _KEYS.format(expression="NULL") if flavor.is_mariadb else _MYSQL_KEYS
-        for db in sorted(databases):
-            for row in mysql.rows(connection, columns, (db,)):
+        asked: Iterable[tuple[str, str | None]] = sorted(tables)
+        if whole:
+            asked = [(db, None) for db in sorted({db for db, _ in asked})]
+        for db, name in asked:
+            one, arguments = ("", (db,)) if name is None else (_ONE, (db, name))
+            for row in mysql.rows(connection, columns.replace(_HERE, one), arguments):
                 self._columns[TableId(db, row["table_name"])].append(_column(row))
-            for row in mysql.rows(connection, keys, (db,)):
+            for row in mysql.rows(connection, keys.replace(_HERE, one), arguments):
                 parts = self._keys[TableId(db, row["table_name"])]
                 parts.setdefault(str(row["name"]), []).append(row)
-            for name, foreign in mysql.foreign_keys(connection, db).items():
-                self._foreign[TableId(db, name)] += foreign
+            for table, foreign in mysql.foreign_keys(connection, db, name).items():
+                self._foreign[TableId(db, table)] += foreign
 
     def schema(self, table: TableId, row: Mapping[str, Any], create_sql: str) -> TableSchema:
         """Raises UnsupportedColumn."""
@@ -213,14 +255,17 @@ def _text(value: object) -> str:
 
 _SYSTEM = ", ".join(f"'{name}'" for name in sorted(NEVER_REPLICATED))
 
-_TABLES = f"""
+_ALL_TABLES = """
 SELECT t.TABLE_SCHEMA AS db, t.TABLE_NAME AS name, t.TABLE_TYPE AS table_type, t.ENGINE AS engine,
        t.TABLE_COLLATION AS collation, c.CHARACTER_SET_NAME AS charset
 FROM information_schema.TABLES t
 LEFT JOIN information_schema.COLLATIONS c ON c.COLLATION_NAME = t.TABLE_COLLATION
-WHERE t.TABLE_SCHEMA NOT IN ({_SYSTEM})
-ORDER BY 1, 2
 """
+_TABLES = f"{_ALL_TABLES} WHERE t.TABLE_SCHEMA NOT IN ({_SYSTEM}) ORDER BY 1, 2"
+_SOME_TABLES = f"{_ALL_TABLES} WHERE t.TABLE_SCHEMA = %s AND t.TABLE_NAME IN %s ORDER BY 1, 2"
+
+_HERE = "/* which table */"
+_ONE = "AND TABLE_NAME = %s"
 
 _COLUMNS = """
 SELECT TABLE_NAME AS table_name, COLUMN_NAME AS name, ORDINAL_POSITION AS ordinal,
@@ -231,7 +276,7 @@ SELECT TABLE_NAME AS table_name, COLUMN_NAME AS name, ORDINAL_POSITION AS ordina
        COLUMN_DEFAULT AS dflt, EXTRA AS extra, {srs} AS srs_id,
        GENERATION_EXPRESSION AS expression
 FROM information_schema.COLUMNS
-WHERE TABLE_SCHEMA = %s
+WHERE TABLE_SCHEMA = %s /* which table */
 ORDER BY TABLE_NAME, ORDINAL_POSITION
 """
 
@@ -240,7 +285,7 @@ SELECT TABLE_NAME AS table_name, INDEX_NAME AS name, NON_UNIQUE AS non_unique,
        COLUMN_NAME AS column_name, SUB_PART AS sub_part, INDEX_TYPE AS index_type,
        {expression} AS expression
 FROM information_schema.STATISTICS
-WHERE TABLE_SCHEMA = %s
+WHERE TABLE_SCHEMA = %s /* which table */
 """
 _MYSQL_KEYS = (
     _KEYS.format(expression="EXPRESSION") + "ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"

@@ -20,14 +20,23 @@ log = get_logger("collations")
 class Collations:
     """Fold tables and character sets' tables, numbered as they are first needed.
 
-    `cell` runs a SELECT on the source. Raises what it raises, BadFold and BadCharset.
+    `cell` runs a SELECT on the source. Raises what it raises, BadFold and BadCharset. `known` are
+    records that were published before.
     """
 
-    def __init__(self, cell: Cell) -> None:
+    def __init__(self, cell: Cell, known: Iterable[FoldRecord | CharsetRecord] = ()) -> None:
         self._cell = cell
         self._folds: dict[str, FoldRecord | None] = {}
         self._charsets: dict[str, CharsetRecord] = {}
         self._tables: dict[str, CharsetTable] = {}
+        self._next_fold = 1
+        for record in known:
+            if isinstance(record, FoldRecord):
+                self._folds[record.collation] = record
+                self._next_fold = max(self._next_fold, record.id + 1)
+            else:
+                self._charsets[record.charset] = record
+                self._tables[record.charset] = CharsetTable.from_bytes(record.data)
 
     @property
     def fold_records(self) -> list[FoldRecord]:
@@ -41,6 +50,11 @@ class Collations:
         """The table of one of `TABLED`."""
         self._charset(charset)
         return self._tables[charset]
+
+    @property
+    def records(self) -> list[FoldRecord | CharsetRecord]:
+        """All of them: those that table versions refer to."""
+        return [*self.fold_records, *self.charset_records]
 
     def completed(self, table: TableSchema) -> TableSchema:
         """The table with references to all that its values and keys need."""
@@ -80,7 +94,8 @@ class Collations:
                 reason=made.reason,
             )
             return None
-        return FoldRecord(id=len(self._folds) + 1, collation=collation, data=made.to_bytes())
+        self._next_fold += 1
+        return FoldRecord(id=self._next_fold - 1, collation=collation, data=made.to_bytes())
 
     def _charset(self, name: str) -> CharsetRecord:
         record = self._charsets.get(name)

@@ -2,7 +2,7 @@
 
 What `information_schema` showed may be ahead of the stream. Until the stream has passed that
 moment, tables are routed whole; at the adoption line they get the routing that `routing_of` gives
-them.
+them. A version is numbered when it is published, and holds from its `seq` on.
 """
 
 import json
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mysync_producer.collations import Collations
+from mysync_producer.evolution import rerouted
 from mysync_schemas import control
 from mysync_schemas.charset import CharsetTable
 from mysync_schemas.charsetbuild import Cell
@@ -19,9 +20,10 @@ from mysync_schemas.envelope import envelope_schema, key_schema
 from mysync_schemas.fold import FoldTable
 from mysync_schemas.names import namespace
 from mysync_schemas.partition import routing_of
-from mysync_schemas.table import Routing, TableId, TableSchema
+from mysync_schemas.table import TableId, TableSchema
 
 __all__ = [
+    "FIRST_SEQ",
     "Definitions",
     "OwnIds",
     "SchemaIds",
@@ -29,11 +31,18 @@ __all__ = [
     "control_records",
     "define",
     "subjects",
+    "with_schemas",
 ]
+
+FIRST_SEQ = 1
+"""Of a pipeline's first line, from which its first definitions hold."""
 
 
 class SchemaIds(Protocol):
-    """Gives an Avro schema its id."""
+    """Gives an Avro schema its id. `next_id`: the next of our own; a registry has its own."""
+
+    @property
+    def next_id(self) -> int: ...
 
     def id_of(self, subject: str, schema_json: str) -> int:
         """The id under which the schema is known; the same schema always has the same."""
@@ -81,39 +90,48 @@ class Definitions:
         elif isinstance(record, CharsetRecord):
             self.charset_records.append(record)
         else:
-            self.schemas[record.table_id] = record
+            if record.state == "dropped":
+                self.schemas.pop(record.table_id, None)
+            else:
+                self.schemas[record.table_id] = record
             self.versions.append(record)
             self.next_version = max(self.next_version, record.id + 1)
+
+    def last_described(self, table: TableId) -> TableSchema | None:
+        """The last version of a table that has columns, if there is one."""
+        versions = reversed(self.versions)
+        return next((v for v in versions if v.table_id == table and v.columns), None)
+
+    def publish(self, versions: Iterable[TableSchema], seq: int) -> list[TableSchema]:
+        """Takes new versions that hold from `seq` on, numbered."""
+        numbered = []
+        for version in versions:
+            numbered.append(version.model_copy(update={"id": self.next_version, "seq": seq}))
+            self.take(numbered[-1])
+        return numbered
 
 
 def define(tables: Sequence[TableSchema], pipeline: str, ids: SchemaIds, cell: Cell) -> Definitions:
     """First versions of all tables of a new pipeline, routed whole; `cell` asks the source."""
     definitions = Definitions()
     collations = Collations(cell)
-    numbered = [_with_schemas(collations.completed(table), pipeline, ids) for table in tables]
+    numbered = [with_schemas(collations.completed(table), pipeline, ids) for table in tables]
     definitions.fold_records = collations.fold_records
     definitions.charset_records = collations.charset_records
-    routing = routing_of(numbered)
-    for table in numbered:
-        whole = Routing(mode="whole", anchor=routing[table.table_id].anchor)
-        definitions.take(
-            table.model_copy(update={"id": definitions.next_version, "routing": whole})
-        )
+    routing = routing_of(numbered, {table.table_id for table in numbered})
+    definitions.publish(
+        (table.model_copy(update={"routing": routing[table.table_id]}) for table in numbered),
+        FIRST_SEQ,
+    )
     return definitions
 
 
-def adopted(definitions: Definitions) -> list[TableSchema]:
-    """New versions of the tables that aren't routed as they should be. Changes `definitions`."""
-    routing = routing_of(definitions.schemas.values())
-    changed = []
-    for table, schema in list(definitions.schemas.items()):
-        if schema.routing != routing[table]:
-            version = schema.model_copy(
-                update={"id": definitions.next_version, "routing": routing[table]}
-            )
-            definitions.take(version)
-            changed.append(version)
-    return changed
+def adopted(definitions: Definitions, seq: int) -> list[TableSchema]:
+    """New versions, from `seq` on, of the tables that aren't routed as they should be. Changes
+    `definitions`."""
+    before = definitions.schemas
+    after = rerouted(before, ())
+    return definitions.publish((s for t, s in after.items() if before[t] is not s), seq)
 
 
 def control_records(
@@ -133,6 +151,8 @@ def subjects(info: PipelineInfo, definitions: Definitions) -> dict[str, dict[int
     for fixed in info.schemas:
         found[fixed.subject] = {fixed.id: fixed.avro}
     for schema in definitions.versions:
+        if not schema.value_schema_id:
+            continue
         space = namespace(info.pipeline, schema.db, schema.table)
         found.setdefault(f"{space}.Envelope", {})[schema.value_schema_id] = schema.value_schema
         if schema.key_schema_id is not None and schema.key_schema is not None:
@@ -140,16 +160,25 @@ def subjects(info: PipelineInfo, definitions: Definitions) -> dict[str, dict[int
     return found
 
 
-def _with_schemas(table: TableSchema, pipeline: str, ids: SchemaIds) -> TableSchema:
+def with_schemas(
+    table: TableSchema, pipeline: str, ids: SchemaIds, before: TableSchema | None = None
+) -> TableSchema:
+    """The table with its Avro schemas and their ids: those of the version before, if they are the
+    same."""
     space = namespace(pipeline, table.db, table.table)
     key = key_schema(pipeline, table)
     key_json = None if key is None else json.dumps(key, separators=(",", ":"))
     value_json = json.dumps(envelope_schema(pipeline, table), separators=(",", ":"))
+    if before is not None and before.value_schema == value_json and before.key_schema == key_json:
+        key_id, value_id = before.key_schema_id, before.value_schema_id
+    else:
+        key_id = None if key_json is None else ids.id_of(f"{space}.Key", key_json)
+        value_id = ids.id_of(f"{space}.Envelope", value_json)
     return table.model_copy(
         update={
             "key_schema": key_json,
-            "key_schema_id": None if key_json is None else ids.id_of(f"{space}.Key", key_json),
+            "key_schema_id": key_id,
             "value_schema": value_json,
-            "value_schema_id": ids.id_of(f"{space}.Envelope", value_json),
+            "value_schema_id": value_id,
         }
     )

@@ -5,9 +5,9 @@ are; on a source that folds names (lower_case_table_names isn't 0) their case do
 table is replicated when an include pattern matches it and no exclude pattern does. System databases
 and mysync's own are never replicated, whatever the patterns say.
 
-Statements name tables as somebody wrote them, so whether one concerns a replicated table is asked
-with every include pattern's case ignored: a source that folds names logs `TRUNCATE TABLE APP.Users`
-as it came. Too many matches only stop the producer.
+Statements name tables as somebody wrote them: on a source that folds names `TRUNCATE TABLE
+APP.Users` is logged as it came. Whether a statement that can't be read may concern a replicated
+table is asked with every include pattern's case ignored: too many matches only stop the producer.
 
 The shadow tables of online schema change tools (gh-ost's `_t_gho`, pt-online-schema-change's
 `_t_new`) belong to their table `t`: they are replicated when `t` is, unless excluded themselves.
@@ -18,6 +18,8 @@ import json
 import re
 from collections.abc import Sequence
 from fnmatch import translate
+
+from mysync_schemas.table import TableId
 
 __all__ = ["NEVER_REPLICATED", "Filters"]
 
@@ -43,6 +45,7 @@ class Filters:
         self._in_any_case = [_split(pattern, fold=True) for pattern in include]
         self._include = [_split(pattern, fold=fold) for pattern in include]
         self._exclude = [_split(pattern, fold=fold) for pattern in exclude]
+        self._fold = fold
 
     def folded(self, fold: bool) -> "Filters":
         """The same patterns for a source that folds names, or doesn't."""
@@ -58,6 +61,24 @@ class Filters:
     def includes(self, database: str, table: str) -> bool:
         """Whether rows of the table are replicated; names are those of a TABLE_MAP."""
         return self._takes(self._include, database, table)
+
+    def named(self, table: TableId) -> TableId:
+        """The table that a statement names so, as TABLE_MAPs do."""
+        return TableId(table.db.lower(), table.table.lower()) if self._fold else table
+
+    def includes_some_of(self, database: str) -> bool:
+        """Whether tables of the database may be replicated."""
+        return database.lower() not in NEVER_REPLICATED and any(
+            db.fullmatch(database) for db, _ in self._include
+        )
+
+    def includes_all_of(self, database: str) -> bool:
+        """Whether every table of the database is replicated."""
+        return (
+            database.lower() not in NEVER_REPLICATED
+            and any(db.fullmatch(database) and table is None for db, table in self._include)
+            and not any(db.fullmatch(database) for db, _ in self._exclude)
+        )
 
     def concerns(self, database: str, table: str) -> bool:
         """Whether a statement that names the table so may mean a replicated one."""

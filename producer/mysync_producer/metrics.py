@@ -2,7 +2,17 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-__all__ = ["ACTIVE", "COMMITS", "COMMIT_SECONDS", "LAG", "RECONNECTS", "ROWS", "SEQ"]
+__all__ = [
+    "ACTIVE",
+    "COMMITS",
+    "COMMIT_SECONDS",
+    "INFERRED",
+    "LAG",
+    "RECONNECTS",
+    "ROWS",
+    "SEQ",
+    "STATEMENTS",
+]
 
 ROWS = Counter(
     "mysync_producer_rows_total", "Rows sent, by table and operation.", ["db", "table", "op"]
@@ -20,3 +30,7 @@ COMMIT_SECONDS = Histogram(
 RECONNECTS = Counter("mysync_producer_reconnects_total", "Connections to the source made again.")
 ACTIVE = Gauge("mysync_producer_active", "1 while this process is the elected producer.")
 SEQ = Gauge("mysync_producer_seq", "The last committed record's number.")
+STATEMENTS = Counter("mysync_producer_statements_total", "Statements sent, by verb.", ["verb"])
+INFERRED = Counter(
+    "mysync_producer_inferred_total", "Versions of tables that were told by their TABLE_MAPs."
+)

@@ -29,6 +29,17 @@ MID_TRANSACTION = declare(
 )
 HEARTBEAT = declare("producer.heartbeat", "a heartbeat is numbered and not sent")
 ADOPTION = declare("producer.adoption", "new knowledge of tables is sent, not committed")
+STATEMENT = declare("producer.statement", "a statement is sent, its line isn't; not committed")
+STATEMENT_LINE = declare(
+    "producer.statement_line", "a statement and its line are sent, not committed"
+)
+INFERRED = declare(
+    "producer.inferred", "what a TABLE_MAP tells of a table is sent, none of its rows are"
+)
+DEFINITIONS_READ = declare(
+    "producer.definitions_read",
+    "definitions are read, not adopted: a successor reads them",
+)
 XA_CHUNK = declare(
     "producer.xa_chunk", "a piece of an XA transaction that isn't prepared yet is sent"
 )

@@ -25,6 +25,9 @@ _FIXED: Final = {
     128: 3, 129: 8,
 }  # fmt: skip
 
+# Bits of MariaDB's third flags (`Gtid_log_event::FL_…`).
+_START_ALTER: Final = 2
+_ROLLBACK_ALTER: Final = 8
 # Bits of the flags.
 _MARIADB_EXPLICIT_DEFAULTS: Final = 1 << 24
 _NO_FOREIGN_KEY_CHECKS: Final = 1 << 26
@@ -55,6 +58,13 @@ class QueryEvent:
     def client_collation(self) -> int:
         """By id; 0 = not said."""
         return self.number(_COLLATIONS, 0, 2) or 0
+
+    @property
+    def announces(self) -> bool:
+        """Whether it is the first half of an ALTER that MariaDB logs twice, or takes that back
+        (`binlog_alter_two_phase`): the second half says that it was done."""
+        phase = self.number(_MARIADB_TWO_PHASES, 0, 1) or 0
+        return bool(phase & (_START_ALTER | _ROLLBACK_ALTER))
 
     @property
     def time_zone(self) -> str | None:

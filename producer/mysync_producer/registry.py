@@ -12,6 +12,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from mysync_runtime.errors import ConnectionLost, CredentialsError, MysyncError
 from mysync_runtime.settings import SchemaRegistrySettings
+from mysync_schemas.control import FIRST_TABLE_SCHEMA_ID
 
 __all__ = ["RegistryIds", "registry_client"]
 
@@ -35,6 +36,7 @@ class RegistryIds:
         self._url = settings.url
         self._client = registry_client(settings)
         self._known: dict[tuple[str, str], int] = {}
+        self.next_id = FIRST_TABLE_SCHEMA_ID  # never given: ids are the registry's
 
     def id_of(self, subject: str, schema_json: str) -> int:
         """Registers the schema where it isn't yet; the same schema always has the same id."""

@@ -9,16 +9,17 @@ from collections.abc import Callable
 
 from mysync_producer import metrics, points
 from mysync_producer.capture import Capture
+from mysync_producer.changes import Changes
 from mysync_producer.connection import Identity, open_dump
-from mysync_producer.definitions import adopted, control_records
 from mysync_producer.failover import verify_last
 from mysync_producer.filters import Filters
 from mysync_producer.heartbeat import Pulse
+from mysync_producer.knowledge import Knowledge
 from mysync_producer.lag import lag
 from mysync_producer.publisher import Record
 from mysync_producer.rowcodec import Sequencer
 from mysync_producer.source import Source, verify_source
-from mysync_producer.start import Started, line_record
+from mysync_producer.start import Started
 from mysync_producer.state import Server
 from mysync_producer.stream import BinlogStream
 from mysync_producer.tables import PlanSettings, Tables
@@ -87,11 +88,11 @@ class Session:
                 part_schema_id=self.info.ids()["Part"],
             ),
         )
-        self._tables.learn(
-            self.definitions.schemas.values(),
-            self.definitions.folds(),
-            self.definitions.charsets(),
+        self._asking: Source | None = None
+        self._knowledge = Knowledge(
+            settings, filters, started, self._tables, self._sequencer, self._asked
         )
+        self._changes = Changes(self._knowledge, self.state.next_ddl_id)
         self._xa = XaTransactions(
             XaTopic(settings, self.publisher, stop, alive),
             started.prepared,
@@ -138,8 +139,18 @@ class Session:
         log.info("streaming", position=str(state.position), gtids=state.gtids)
         self.streaming = True
         return stream, Capture(
-            self._tables, self.filters, self._sequencer, transaction, self.info.partitions, self._xa
-        )
+            self._tables, self.filters, self._sequencer, transaction, self.info.partitions,
+            self._xa, self._changes, self.settings.ddl,
+        )  # fmt: skip
+
+    def _asked(self) -> Source:
+        """A connection for questions while the log is read."""
+        if self._asking is not None and not self._asking.alive():
+            self._asking.close()
+            self._asking = None
+        if self._asking is None:
+            self._asking = Source.connect(self.settings.source)
+        return self._asking
 
     def lost(self, capture: Capture, error: ConnectionLost) -> None:
         """After the source's connection broke: keeps what is whole, or raises `error` to begin anew
@@ -185,9 +196,10 @@ class Session:
                 "seq": self._sequencer.seq,
                 "last_seqs": tuple(self._sequencer.prev),
                 "offsets": tuple(self.publisher.offsets),
-                "next_version_id": self.definitions.next_version,
                 "ts_us": now_us,
             }
+            | self._knowledge.state_fields
+            | self._changes.state_fields
         )
         self.publisher.commit(state)
         self.commits += 1
@@ -201,22 +213,12 @@ class Session:
             lag.committed(capture.source_us)
 
     def adopt_when_due(self, capture: Capture) -> None:
-        """Once the stream has passed what the tables' definitions were read after: a line, and the
-        tables' own routing from there on."""
-        learning, transaction = self.state.learning, capture.transaction
-        if learning is None or not transaction.between or transaction.foreign:
+        """Between two transactions: new knowledge of tables, at a line of its own."""
+        transaction = capture.transaction
+        if not transaction.between or transaction.foreign:
             return
-        if not learning.passed(self._server, transaction.boundary, transaction.gtids):
-            return
-        versions = adopted(self.definitions)
-        self.publisher.control(control_records(self.info, versions))
-        seq, prev = self._sequencer.take_all()
-        self._send(line_record(self.info, seq, prev))
-        self._tables.learn(versions)
-        self.state = self.state.model_copy(update={"learning": None})
-        crash_point(points.ADOPTION)
-        self.commit(capture)
-        log.info("definitions adopted", tables=len(versions), seq=seq)
+        if self._knowledge.adopt_when_due(self._server, transaction):
+            self.commit(capture)
 
     def beat_when_due(self, capture: Capture, now: float, *, behind: bool) -> None:
         """A heartbeat in every partition. `behind`: the log goes on after what was taken."""
@@ -267,6 +269,8 @@ class Session:
         """Gives up what isn't committed."""
         self.streaming = False
         self.publisher.close()
+        if self._asking is not None:
+            self._asking.close()
         lag.nothing_waits()
 
     def _send(self, copies: list[tuple[None, bytes]]) -> None:

@@ -8,13 +8,12 @@ told by the dump itself (error 1236).
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pymysql.err
 
 from mysync_producer.connection import DumpFrom
-from mysync_producer.state import Server, State
+from mysync_producer.state import LogEnd, Server, State
 from mysync_runtime import mysql
 from mysync_runtime.errors import ConfigError, MysyncError, PositionLost, SourceDiverged
 from mysync_runtime.lifecycle import Stop
@@ -29,14 +28,6 @@ T = TypeVar("T")
 
 _SHOWN = 500  # characters of a GTID set in a message
 _EXECUTED_LAG = 15.0  # seconds
-
-
-@dataclass(frozen=True)
-class LogEnd:
-    """The end of the binary log at one moment. `gtids` is None on a source without GTIDs."""
-
-    position: BinlogPosition
-    gtids: GtidSet | MariadbGtidSet | None
 
 
 class Source:
@@ -59,6 +50,14 @@ class Source:
     def close(self) -> None:
         with suppress(pymysql.err.Error, OSError):
             self.connection.close()
+
+    def alive(self) -> bool:
+        """Whether it still answers: the server ends sessions that are silent for long."""
+        try:
+            self.connection.ping(reconnect=False)
+        except (pymysql.err.Error, OSError):
+            return False
+        return True
 
     def server(self) -> Server:
         """Who this is."""

@@ -11,11 +11,18 @@ nothing.
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mysync_producer import points
 from mysync_producer.catalog import read_catalog
-from mysync_producer.definitions import Definitions, OwnIds, SchemaIds, control_records, define
+from mysync_producer.definitions import (
+    FIRST_SEQ,
+    Definitions,
+    OwnIds,
+    SchemaIds,
+    control_records,
+    define,
+)
 from mysync_producer.filters import Filters
 from mysync_producer.publisher import Publisher
 from mysync_producer.records import Committed, read_control, read_last, read_offset, read_state
@@ -44,7 +51,7 @@ from mysync_schemas.control import PipelineInfo, TopicIds
 from mysync_schemas.framing import frame
 from mysync_schemas.markers import Line
 
-__all__ = ["Started", "start"]
+__all__ = ["Started", "line_records", "schema_ids", "start"]
 
 log = get_logger("start")
 
@@ -241,15 +248,8 @@ def _begin(
     end = source.end()
     if catalog.refused:
         raise PreflightError("the source has tables that can't be replicated", catalog.refused)
-    own = OwnIds()
-    ids: SchemaIds = own
-    fixed = control.fixed_schemas()
-    if settings.schema_registry.url:
-        # Its client costs a start half a second, which few need.
-        from mysync_producer.registry import RegistryIds
-
-        ids = RegistryIds(settings.schema_registry)
-        fixed = control.fixed_schemas(ids.id_of)
+    ids = schema_ids(settings, control.FIRST_TABLE_SCHEMA_ID)
+    fixed = control.fixed_schemas(None if isinstance(ids, OwnIds) else ids.id_of)
     definitions = define(
         catalog.tables,
         settings.pipeline,
@@ -274,13 +274,13 @@ def _begin(
         schemas=fixed,
         created_ts=time.time_ns() // 1000,
     )
-    state = _first_state(info, source, begin, end, filters, definitions, own)
+    state = _first_state(info, source, begin, end, filters, definitions, ids)
     publisher.control([control.encode(info, info.ids())])
     publisher.control(
         control_records(info, definitions.schemas.values(), definitions.collation_records)
     )
-    line = line_record(info, 1, [0] * info.partitions)
-    publisher.send([[record] for record in line], 0)
+    line = Line(FIRST_SEQ, 0, FIRST_SEQ, definitions.next_version - 1, Line.ADOPT)
+    publisher.send([[record] for record in line_records(info, line, [0] * info.partitions)], 0)
     crash_point(points.BEFORE_FIRST_COMMIT)
     publisher.commit(state)
     crash_point(points.AFTER_FIRST_COMMIT)
@@ -295,35 +295,37 @@ def _first_state(
     end: LogEnd,
     filters: Filters,
     definitions: Definitions,
-    ids: OwnIds,
+    ids: SchemaIds,
 ) -> State:
     server = source.server()
-    learning = Learning(
-        server=server,
-        file=end.position.file,
-        pos=end.position.pos,
-        gtids=None if end.gtids is None else str(end.gtids),
-    )
     return State(
         pipeline_uuid=info.uuid,
         server=server,
         file=begin.position.file,
         pos=begin.position.pos,
         gtids=None if begin.gtids is None else str(begin.gtids),
-        seq=1,
-        last_seqs=(1,) * info.partitions,
+        seq=FIRST_SEQ,
+        last_seqs=(FIRST_SEQ,) * info.partitions,
         offsets=(-1,) * info.partitions,
         next_schema_id=ids.next_id,
         next_version_id=definitions.next_version,
         filter_hash=filters.hash,
-        learning=learning,
+        learning=Learning.after(server, end),
         ts_us=time.time_ns() // 1000,
     )
 
 
-def line_record(info: PipelineInfo, seq: int, prev: Sequence[int]) -> list[tuple[None, bytes]]:
-    """An adoption line's copies, by partition."""
+def schema_ids(settings: Settings, next_id: int) -> SchemaIds:
+    """What numbers Avro schemas: the registry, or the producer from `next_id` on."""
+    if not settings.schema_registry.url:
+        return OwnIds(next_id)
+    # Its client costs a start half a second, which few need.
+    from mysync_producer.registry import RegistryIds
+
+    return RegistryIds(settings.schema_registry)
+
+
+def line_records(info: PipelineInfo, line: Line, prev: Sequence[int]) -> list[tuple[None, bytes]]:
+    """The line's copies, by partition."""
     schema_id = info.ids()["Line"]
-    return [
-        (None, frame(schema_id, Line(seq, before, seq, 0, Line.ADOPT).encode())) for before in prev
-    ]
+    return [(None, frame(schema_id, replace(line, prev=before).encode())) for before in prev]

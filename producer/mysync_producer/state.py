@@ -5,6 +5,7 @@ successor needs; nothing else of a process survives.
 """
 
 import json
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,9 +14,9 @@ from mysync_runtime.errors import StateLost
 from mysync_schemas.gtid import GtidSet, MariadbGtidSet
 from mysync_schemas.position import BinlogPosition
 
-__all__ = ["FORMAT", "LastTransaction", "Learning", "Server", "State"]
+__all__ = ["FORMAT", "LastTransaction", "Learning", "LogEnd", "Server", "State"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 class _Record(BaseModel):
@@ -29,6 +30,14 @@ class Server(_Record):
     identity: str
 
 
+@dataclass(frozen=True)
+class LogEnd:
+    """The end of the binary log at one moment. `gtids` is None on a source without GTIDs."""
+
+    position: BinlogPosition
+    gtids: GtidSet | MariadbGtidSet | None
+
+
 class Learning(_Record):
     """The end of the log after the tables' definitions were read: until the stream has passed it,
     tables are routed whole."""
@@ -37,6 +46,16 @@ class Learning(_Record):
     file: str
     pos: int
     gtids: str | None = None
+
+    @classmethod
+    def after(cls, server: Server, end: LogEnd) -> "Learning":
+        """The end of `server`'s log at this moment."""
+        return cls(
+            server=server,
+            file=end.position.file,
+            pos=end.position.pos,
+            gtids=None if end.gtids is None else str(end.gtids),
+        )
 
     def passed(
         self, server: Server, boundary: BinlogPosition, gtids: GtidSet | MariadbGtidSet | None
@@ -86,6 +105,7 @@ class State(_Record):
     next_version_id: int
     filter_hash: str
     learning: Learning | None = None
+    uncertain: tuple[tuple[str, str], ...] = ()  # tables whose definition is to be read again
     ts_us: int = 0
 
     @property

@@ -2,10 +2,11 @@
 
 A TABLE_MAP is parsed once per distinct body; a table that isn't replicated is told from its head
 and never parsed at all. Knowledge comes from the control topic, not from the server, and changes
-only at a line: then `learn` replaces it and the plans made so far are forgotten.
+only at a line: then `learn` replaces it, and the plans made of it are forgotten. Between a
+statement and the definition that it left a table with, TABLE_MAPs themselves say what the table is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from mysync_producer import metrics
@@ -48,6 +49,7 @@ class Table:
         self.plan = plan
         self.table_map = table_map
         self.transactional = transactional
+        self.table_id = TableId(table_map.db, table_map.table)
         db, table = table_map.db, table_map.table
         self._counters = {ord(op): metrics.ROWS.labels(db, table, op).inc for op in ("c", "u", "d")}
 
@@ -59,7 +61,12 @@ class Table:
 class Tables:
     """Definitions by table, plans by TABLE_MAP."""
 
+    """`infer` publishes what a TABLE_MAP tells of a table whose definition isn't known, and returns
+    that version. `ahead`: the definitions may be newer than the stream."""
+
     def __init__(self, filters: Filters, settings: PlanSettings) -> None:
+        self.infer: Callable[[TableMap], TableSchema] | None = None
+        self.ahead = False
         self._filters = filters
         self._settings = settings
         self.schemas: dict[TableId, TableSchema] = {}
@@ -74,11 +81,17 @@ class Tables:
         folds: Mapping[str, FoldTable] | None = None,
         charsets: Mapping[int, CharsetTable] | None = None,
     ) -> None:
-        """From here on these versions hold. Call it at a line only."""
-        self.schemas.update((schema.table_id, schema) for schema in schemas)
+        """From here on these versions hold. Call it at a line only, or with inferred ones."""
+        changed = {schema.table_id: schema for schema in schemas}
+        for table, schema in changed.items():
+            if schema.state == "dropped":
+                self.schemas.pop(table, None)
+            else:
+                self.schemas[table] = schema
         self.folds.update(folds or {})
         self.charsets.update(charsets or {})
-        self._known.clear()
+        for head in [h for h, table in self._known.items() if table.table_id in changed]:
+            del self._known[head]
 
     def table_of(self, body: bytes, where: str) -> Table | None:
         """The plan for a TABLE_MAP's body; None for a table that isn't replicated.
@@ -109,7 +122,7 @@ class Tables:
             return None
         table_map = parse_table_map(body, mariadb=self._settings.connector == "mariadb")
         schema = self.schemas.get(TableId(db, name))
-        if schema is None:
+        if schema is None and not self.ahead:
             raise UnknownTable(
                 f"rows of {db}.{name}, a replicated table whose definition was never recorded",
                 where=where,
@@ -121,8 +134,24 @@ class Tables:
                 mend="SET GLOBAL binlog_row_metadata=FULL on the source, in every session, then "
                 "begin the pipeline anew.",
             )
+        engine = "" if schema is None else schema.engine
+        transactional = engine.lower() not in _NOT_TRANSACTIONAL
+        return Table(self._fitting(table_map, schema), table_map, transactional)
+
+    def _fitting(self, table_map: TableMap, schema: TableSchema | None) -> TablePlan:
+        """The plan for the version that holds; while that is uncertain, for what the map says."""
+        if schema is not None and schema.columns:
+            try:
+                return self._compiled(table_map, schema)
+            except SchemaMismatch:
+                if schema.state == "defined" and not self.ahead:
+                    raise
+        assert self.infer is not None
+        return self._compiled(table_map, self.infer(table_map))
+
+    def _compiled(self, table_map: TableMap, schema: TableSchema) -> TablePlan:
         settings = self._settings
-        plan = TablePlan(
+        return TablePlan(
             table_map,
             schema,
             pipeline=settings.pipeline,
@@ -134,7 +163,6 @@ class Tables:
             max_message_bytes=settings.max_message_bytes,
             part_schema_id=settings.part_schema_id,
         )
-        return Table(plan, table_map, schema.engine.lower() not in _NOT_TRANSACTIONAL)
 
 
 def _names(body: bytes) -> tuple[str, str]:

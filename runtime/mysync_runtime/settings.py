@@ -293,6 +293,31 @@ class ApplySettings(Section):
     )
 
 
+class DdlSettings(Section):
+    """What becomes of statements that aren't about rows. Those on replicated tables, their indexes
+    and databases are always carried."""
+
+    unknown: Literal["stop", "forward", "skip"] = Field(
+        default="stop", description="statements that can't be read, where they may concern a table"
+    )
+    nondeterministic: Literal["stop", "forward"] = Field(
+        default="stop", description="statements that fill rows otherwise on each server"
+    )
+    views: Literal["apply", "skip"] = "apply"
+    triggers: Literal["apply", "skip"] = Field(
+        default="apply", description="left out where rows are written by SQL: they would fire again"
+    )
+    routines: Literal["apply", "skip"] = "skip"
+    events: Literal["apply", "skip"] = "skip"
+    accounts: Literal["apply", "skip"] = Field(default="skip", description="users, roles, grants")
+    across_flavors: Literal["refuse", "forward"] = Field(
+        default="refuse", description="statements from MySQL to MariaDB or back"
+    )
+    on_failure: Literal["stop", "quarantine"] = Field(
+        default="stop", description="what follows a statement that fails on the target"
+    )
+
+
 class HttpSettings(Section):
     """Health, metrics, status and schemas. Port 0 takes any free port."""
 
@@ -329,6 +354,7 @@ class Settings(BaseSettings):
     schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
     publish: PublishSettings = PublishSettings()
     apply: ApplySettings = ApplySettings()
+    ddl: DdlSettings = DdlSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
     grace_seconds: float = Field(

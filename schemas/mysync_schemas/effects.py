@@ -6,7 +6,8 @@ has taken effect. Names are as the statement writes them: on a server that folds
 stand in another one in its dictionary.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from mysync_schemas.sqlwords import Named, Role
@@ -59,6 +60,27 @@ class Effects:
         """All whose existence, definition or rows it may change; views that it may rename."""
         renamed = (table for pair in self.renames for table in pair)
         return frozenset((*self.dropped, *self.changed, *renamed, *self.made))
+
+    def mapped(self, name: Callable[[TableId], TableId]) -> "Effects":
+        """With other names of tables and of the database."""
+
+        def all_of(tables: tuple[TableId, ...]) -> tuple[TableId, ...]:
+            return tuple(map(name, tables))
+
+        return replace(
+            self,
+            dropped=all_of(self.dropped),
+            changed=all_of(self.changed),
+            renames=tuple((name(old), name(new)) for old, new in self.renames),
+            made=all_of(self.made),
+            model=None if self.model is None else name(self.model),
+            references=all_of(self.references),
+            views=all_of(self.views),
+            triggers=tuple(
+                t if t.table is None else t._replace(table=name(t.table)) for t in self.triggers
+            ),
+            database=name(TableId(self.database, "")).db,
+        )
 
 
 _DATABASES: Final = frozenset({Verb.CREATE_DATABASE, Verb.ALTER_DATABASE, Verb.DROP_DATABASE})

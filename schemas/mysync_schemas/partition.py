@@ -19,7 +19,7 @@ goes where its anchor's name alone hashes to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from mysync_schemas.avro import encode_long, read_bytes, read_string, write_bytes
@@ -137,12 +137,15 @@ def _usable(key: Key, columns: Mapping[str, _Column]) -> bool:
     )
 
 
-def routing_of(tables: Iterable[TableSchema]) -> dict[TableId, Routing]:
+def routing_of(
+    tables: Iterable[TableSchema], uncertain: Collection[TableId] = ()
+) -> dict[TableId, Routing]:
     """The routing of all tables of a pipeline, which depends on one another by foreign keys.
 
-    A table goes whole to one partition if it has no identity, or a unique key beside it, or if its
-    rows only mean something in their order (`TableSchema.row_by_row`), or if a key is one WITHOUT
-    OVERLAPS (MariaDB; told by the definition's text), or if it belongs to tables
+    A table goes whole to one partition if its definition is uncertain, or if it has no identity, or
+    a unique key beside it, or if its rows only mean something in their order
+    (`TableSchema.row_by_row`), or if a key is one WITHOUT OVERLAPS (MariaDB; told by the
+    definition's text), or if it belongs to tables
     connected by foreign keys (all of these to the partition of the smallest name among them), or if
     an identity column can't be folded (it has no fold table).
     """
@@ -152,7 +155,7 @@ def routing_of(tables: Iterable[TableSchema]) -> dict[TableId, Routing]:
     for table, schema in known.items():
         if table in anchors:
             routing[table] = Routing(mode="whole", anchor=str(anchors[table]))
-        elif _by_key(schema):
+        elif table not in uncertain and _by_key(schema):
             routing[table] = Routing(mode="key", anchor=str(table))
         else:
             routing[table] = Routing(mode="whole", anchor=str(table))
@@ -161,7 +164,7 @@ def routing_of(tables: Iterable[TableSchema]) -> dict[TableId, Routing]:
 
 def _by_key(schema: TableSchema) -> bool:
     key = schema.identity_key
-    if key is None or schema.row_by_row:
+    if key is None or schema.row_by_row or schema.state != "defined":
         return False
     # Such a key (MariaDB) ties rows together whose values differ.
     if "WITHOUT OVERLAPS" in schema.create_sql.upper():

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 __all__ = [
+    "UNKNOWN_ACTION",
     "CharsetRef",
     "Column",
     "FoldRef",
@@ -88,8 +89,14 @@ class Key(_Frozen):
     columns: tuple[KeyPart, ...]
 
 
+UNKNOWN_ACTION = "UNKNOWN"
+
+
 class ForeignKey(_Frozen):
-    """A foreign key of this table; the actions as information_schema words them ("SET NULL")."""
+    """A foreign key of this table; the actions as information_schema words them ("SET NULL").
+
+    One that a statement may have made has `UNKNOWN_ACTION` and no columns until the definition is
+    known."""
 
     name: str
     columns: tuple[str, ...]

@@ -1,44 +1,143 @@
-"""Which statements of the log stop the producer, and which tables' rows it takes."""
+"""What a statement of the log means for the replicated tables: carried, passed over, or a stop."""
+
+from typing import Any
 
 import pytest
 
 from mysync_producer.filters import Filters
 from mysync_producer.queries import QueryEvent
-from mysync_producer.statements import Kind, classify
+from mysync_producer.statements import Kind, Meaning, classify
+from mysync_runtime.settings import DdlSettings
 from mysync_schemas.sqltokens import Dialect
+from mysync_schemas.table import TableId
+
+APP = Filters(["app.*"], ["app.log", "app.tmp_*"])
 
 
-def kind_of(sql: str, filters: Filters, database: str = "") -> Kind:
+def meaning(
+    sql: str, filters: Filters = APP, database: str = "app", dialect: Dialect | None = None,
+    **settings: Any,
+) -> Meaning:  # fmt: skip
     query = QueryEvent(database, sql.encode())
-    return classify(query, filters, Dialect()).kind
+    return classify(query, filters, dialect or Dialect(), DdlSettings(**settings))
+
+
+def carried(sql: str, filters: Filters = APP, database: str = "app", **settings: Any) -> bytes:
+    found = meaning(sql, filters, database, **settings)
+    assert found.kind is Kind.CHANGES, found
+    assert found.change is not None
+    return found.change.sql
 
 
 @pytest.mark.parametrize(
     "sql",
     [
-        "TRUNCATE TABLE APP.Users",
-        "DROP TABLE App.USERS",
-        "ALTER TABLE aPP.uSERS ADD COLUMN c INT",
-        "DROP DATABASE APP",
-        "CREATE INDEX i ON APP.Users (id)",
-        "RENAME TABLE x.y TO App.Users",
+        "ALTER TABLE users ADD COLUMN c INT",
+        "TRUNCATE TABLE app.users",
+        "CREATE TABLE more (id INT PRIMARY KEY, u INT REFERENCES log (id))",
+        "RENAME TABLE users TO users_then, users_next TO users",
+        "RENAME TABLE users TO _users_del, _users_gho TO users",
+        "DROP DATABASE IF EXISTS app_two",
+        "CREATE DATABASE app DEFAULT CHARACTER SET latin1",
+        "ALTER DATABASE app COLLATE utf8mb4_bin",
+        "CREATE OR REPLACE VIEW shown AS SELECT * FROM users",
+        "CREATE TRIGGER told AFTER INSERT ON users FOR EACH ROW SET @a = 1",
+        "DROP TRIGGER told",
     ],
 )
-def test_a_statement_concerns_a_table_however_its_name_is_written(sql: str) -> None:
-    for filters in (Filters(["app.users", "app.*"]), Filters(["App.Users", "App.*"], fold=True)):
-        assert kind_of(sql, filters) is Kind.CONCERNS
-    assert kind_of(sql, Filters(["other.*"])) is Kind.HARMLESS
+def test_a_statement_on_replicated_objects_is_carried_as_it_is(sql: str) -> None:
+    assert carried(sql, Filters(["app.*", "app_two.*"], ["app.log"])) == sql.encode()
 
 
-def test_a_statement_in_a_default_database_of_another_case_concerns_its_tables() -> None:
-    assert kind_of("TRUNCATE Users", Filters(["app.users"]), "APP") is Kind.CONCERNS
+@pytest.mark.parametrize(
+    ("sql", "rest"),
+    [
+        ("DROP TABLE users, log, items", "DROP TABLE users, items"),
+        ("DROP TABLE IF EXISTS log, other.x, `items`", "DROP TABLE IF EXISTS `items`"),
+        ("RENAME TABLE tmp_1 TO tmp_2, users TO people", "RENAME TABLE users TO people"),
+        ("DROP VIEW tmp_v, shown", "DROP VIEW shown"),
+    ],
+)
+def test_of_a_list_only_what_is_replicated_is_carried(sql: str, rest: str) -> None:
+    assert carried(sql) == rest.encode()
 
 
-def test_an_exclusion_of_another_case_leaves_a_replicated_table_a_concern() -> None:
-    filters = Filters(["app.*"], ["app.Users"])
-    assert kind_of("TRUNCATE TABLE app.users", filters) is Kind.CONCERNS
-    assert kind_of("TRUNCATE TABLE app.Users", filters) is Kind.HARMLESS
-    assert kind_of("TRUNCATE TABLE app.users", filters.folded(True)) is Kind.HARMLESS
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "TRUNCATE log",
+        "DROP TABLE log, tmp_1",
+        "RENAME TABLE tmp_1 TO tmp_2",
+        "ALTER TABLE other.users ADD c INT",
+        "CREATE TABLE mysql.users (id INT)",
+        "CREATE TRIGGER told AFTER INSERT ON log FOR EACH ROW SET @a = 1",
+        "DROP DATABASE other",
+        "ANALYZE TABLE users",
+        "CREATE TEMPORARY TABLE users (id INT)",
+    ],
+)
+def test_a_statement_on_nothing_replicated_passes(sql: str) -> None:
+    assert meaning(sql).kind is Kind.HARMLESS
+
+
+@pytest.mark.parametrize(
+    ("sql", "why"),
+    [
+        ("RENAME TABLE log TO log2", "log2"),
+        ("ALTER TABLE users RENAME TO other.users", "other.users"),
+        ("CREATE TABLE copied LIKE log", "log"),
+        ("ALTER TABLE users EXCHANGE PARTITION p WITH TABLE log", "log"),
+        ("DROP DATABASE app", "some tables aren't replicated"),
+        ("SOMETHING new", "begins with SOMETHING"),
+    ],
+)
+def test_what_would_be_half_done_or_cant_be_told_stops(sql: str, why: str) -> None:
+    found = meaning(sql)
+    assert found.kind is Kind.CONCERNS
+    assert why in found.why
+
+
+def test_a_statement_that_fills_rows_otherwise_on_each_server_stops_unless_it_is_forwarded() -> (
+    None
+):
+    sql = "ALTER TABLE users ADD COLUMN u CHAR(36) DEFAULT (uuid())"
+    assert meaning(sql).kind is Kind.CONCERNS
+    assert carried(sql, nondeterministic="forward") == sql.encode()
+
+
+@pytest.mark.parametrize(
+    ("sql", "setting"),
+    [
+        ("CREATE VIEW shown AS SELECT 1", "views"),
+        ("CREATE TRIGGER told AFTER INSERT ON users FOR EACH ROW SET @a = 1", "triggers"),
+        ("CREATE FUNCTION f() RETURNS INT RETURN 1", "routines"),
+        ("CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT 1", "events"),
+        ("CREATE USER somebody", "accounts"),
+    ],
+)
+def test_a_setting_decides_on_each_other_kind_of_object(sql: str, setting: str) -> None:
+    assert meaning(sql, **{setting: "skip"}).kind is Kind.HARMLESS
+    assert carried(sql, **{setting: "apply"}) == sql.encode()
+
+
+def test_a_setting_decides_on_statements_that_cant_be_read() -> None:
+    assert meaning("SOMETHING new", unknown="skip").kind is Kind.HARMLESS
+    assert carried("SOMETHING new", unknown="forward") == b"SOMETHING new"
+    assert meaning("SOMETHING new", database="other").kind is Kind.HARMLESS
+
+
+def test_names_are_those_of_the_servers_dictionary_where_it_folds_them() -> None:
+    filters = Filters(["App.*"], ["app.Log"])
+    assert meaning("TRUNCATE APP.Users", filters).kind is Kind.HARMLESS
+    folded = meaning("TRUNCATE APP.Users", filters.folded(True))
+    assert folded.change is not None
+    assert folded.change.effects.changed == (TableId("app", "users"),)
+    assert meaning("TRUNCATE app.LOG", filters.folded(True)).kind is Kind.HARMLESS
+
+
+def test_a_created_table_as_select_loses_what_only_its_source_needs() -> None:
+    sql = "CREATE TABLE copied (id INT) START TRANSACTION"
+    assert carried(sql) == b"CREATE TABLE copied (id INT)"
 
 
 def test_patterns_of_a_source_that_folds_names_match_in_any_case() -> None:

@@ -8,9 +8,16 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import (
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
@@ -126,6 +133,20 @@ def describe_topics(admin: AdminClient, names: Iterable[str]) -> dict[str, Topic
             raise error_of(error, f"describe topic {name}") from error
         found[name] = TopicInfo(name, str(description.topic_id), len(description.partitions))
     return found
+
+
+def committed_end(admin: AdminClient, topic: str, partition: int = 0) -> int:
+    """The offset behind which nothing is committed now. Raises TransientError and others."""
+    where = TopicPartition(topic, partition)
+    asked = admin.list_offsets(
+        {where: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
+        isolation_level=IsolationLevel.READ_COMMITTED,
+        request_timeout=REQUEST_TIMEOUT,
+    )
+    try:
+        return int(asked[where].result().offset)
+    except KafkaException as error:
+        raise error_of(error, "ask for the end", f"{topic}/{partition}") from error
 
 
 def ensure_topics(

@@ -1,0 +1,180 @@
+"""What the control owner does with a statement, and with definitions that became certain."""
+
+from collections.abc import Iterable
+from functools import partial
+
+from mysync_consumer import ddllog, ddlonce, drift, telling
+from mysync_consumer.bindings import renamed
+from mysync_consumer.context import Context
+from mysync_consumer.ddlfingerprint import Objects
+from mysync_consumer.ddlonce import Outcome, Pipeline
+from mysync_consumer.ddlsession import StatementSession
+from mysync_consumer.errors import StatementFailed
+from mysync_consumer.session import Session
+from mysync_consumer.targetstatement import TargetStatement, target_statement
+from mysync_consumer.tenure import Tenure
+from mysync_runtime.errors import MysyncError
+from mysync_runtime.log import get_logger
+from mysync_schemas.control import Ddl
+from mysync_schemas.effects import Effects
+from mysync_schemas.statement import Verb
+from mysync_schemas.table import TableId, TableSchema
+
+GONE: dict[Verb, frozenset[int]] = {
+    Verb.DROP_TABLE: frozenset({1051}),
+    Verb.DROP_SEQUENCE: frozenset({1051, 4091}),
+    Verb.DROP_VIEW: frozenset({1051, 4092}),
+    Verb.DROP_TRIGGER: frozenset({1360}),
+    Verb.DROP_DATABASE: frozenset({1008}),
+}
+"""What the target says when there is nothing to drop: it is as it should be."""
+
+
+_WORDS = {
+    Outcome.EXECUTED: "executed",
+    Outcome.DONE_BEFORE: "done before",
+    Outcome.SKIPPED: "skipped",
+}
+
+
+def objects_of(effects: Effects) -> Objects:
+    """All that tells whether a statement with these effects was executed."""
+    return Objects(
+        tables=tuple(sorted({*effects.tables, *effects.views})),
+        triggers=tuple(TableId(t.db, t.name) for t in effects.triggers),
+        routines=tuple(TableId(p.db, p.name) for p in effects.programs if p.kind != "EVENT"),
+        events=tuple(TableId(p.db, p.name) for p in effects.programs if p.kind == "EVENT"),
+        databases=(effects.database,) if effects.database else (),
+        renames=effects.renames,
+    )
+
+
+class Execution:
+    """Of one owner. `execute` and `compare` raise what keeps the pipeline from going on."""
+
+    def __init__(self, context: Context, tenure: Tenure) -> None:
+        self._context = context
+        self._tenure = tenure
+        self._pipeline = Pipeline(context.settings.pipeline, context.info.uuid)
+        self._statements: StatementSession | None = None
+        self._compared = -1
+        self._log = get_logger("owner")
+
+    def close(self) -> None:
+        """Between two claims: nothing is remembered."""
+        self._compared = -1
+        session, self._statements = self._statements, None
+        if session is not None:
+            session.close()
+
+    def abort(self) -> None:
+        """Cuts the connection, from another thread: what is under way there is left to the
+        server."""
+        session = self._statements
+        if session is not None:
+            session.abort()
+
+    # -- statements
+
+    def execute(self, session: Session, ddl: Ddl) -> str:
+        """Executes a statement, once; says in a word what became of it."""
+        context = self._context
+        try:
+            statement = target_statement(
+                ddl,
+                context.info,
+                context.settings,
+                session.identity.flavor.kind,
+                by_sql=context.settings.apply.via == "sql",
+            )
+            if statement.skip:
+                self._log.info("statement left out", ddl=ddl.id, why=statement.skip)
+                return "skipped"
+            if held := sorted(filter(context.quarantine.holds, statement.source)):
+                self._missed(session, held, statement)
+                return "skipped"
+            return self._executed(statement)
+        except StatementFailed as error:
+            if error.code in GONE.get(statement.verb, ()):
+                self._log.warning("what it drops isn't there", ddl=ddl.id, answer=str(error.code))
+                return "nothing to do"
+            if context.settings.ddl.on_failure == "stop" or not statement.source:
+                raise
+            self._set_aside(statement.source, error)
+            self._missed(session, statement.source, statement)
+            return "failed"
+
+    def _executed(self, statement: TargetStatement) -> str:
+        if self._statements is None:
+            settings = self._context.settings
+            self._statements = StatementSession.open(settings.target, settings.apply)
+        ddl = statement.ddl.model_copy(
+            update={
+                "sql": statement.sql,
+                "context": statement.context,
+                "verb": statement.verb.name,
+            }
+        )
+        outcome = ddlonce.execute(
+            self._statements, self._pipeline, ddl, objects_of(statement.effects), self._tenure
+        )
+        return _WORDS[outcome]
+
+    def _missed(
+        self, session: Session, tables: Iterable[TableId], statement: TargetStatement
+    ) -> None:
+        """Quarantined tables that miss a statement can't be brought back by their rows alone."""
+        for table in sorted(tables):
+            why = f"{statement.place} was not executed: {statement.shown}"
+            self._context.quarantine.resync_only(session.connection, table, why)
+            self._log.warning("statement left out", table=str(table), statement=statement.place)
+
+    # -- definitions
+
+    def compare(self, session: Session, frontier: int, following: Ddl | None) -> None:
+        """Compares the definitions that became certain behind `frontier`, the last statement's
+        seq, and before the statement that follows: that would change them."""
+        context = self._context
+        control = context.bindings.control
+        newest = control.knowledge.newest_seq
+        upto = newest if following is None else min(newest, following.seq - 1)
+        after = max(frontier, self._compared)
+        versions = {v.table_id: v for v in control.knowledge.between(after, upto)}
+        self._compared = max(upto, after)
+        due = [
+            version
+            for table, version in versions.items()
+            if version.state == "defined"
+            and control.stated(table)
+            and not context.quarantine.holds(table)
+        ]
+        found = drift.compare(
+            session,
+            due,
+            partial(renamed, rename=context.settings.rename),
+            words=context.info.connector == session.identity.flavor.kind,
+        )
+        if found and following is not None and self._begun(session, following):
+            return  # by an owner that died before it could say so: these aren't what is there now
+        for version, error in found:
+            self._differs(version, error)
+
+    def _begun(self, session: Session, ddl: Ddl) -> bool:
+        """Whether a statement was begun before, as far as is known; one that failed wasn't."""
+        entry = ddllog.read(session.connection, self._pipeline.name, ddl.id)
+        return entry is not None and entry.state != "failed"
+
+    def _differs(self, version: TableSchema, error: MysyncError) -> None:
+        if self._context.settings.ddl.on_failure == "stop":
+            raise error
+        self._set_aside([version.table_id], error)
+
+    def _set_aside(self, tables: Iterable[TableId], error: MysyncError) -> None:
+        context = self._context
+        detail = {"class": error.label, "error": str(error), "place": error.where, "event": None}
+        telling.write(
+            context,
+            lambda sql: context.quarantine.quarantine(
+                sql, context.info.partitions, tables, error.what, detail, context.owner
+            ),
+        )

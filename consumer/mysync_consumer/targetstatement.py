@@ -1,0 +1,107 @@
+"""What of a source's statement is executed on the target: pure.
+
+The text stays as it is but for names, where the settings rename, and for an IF EXISTS that MariaDB
+leaves out of its log. What isn't executed is said with its reason; what can't be, too.
+"""
+
+from dataclasses import dataclass
+
+from mysync_consumer.bindings import renamed
+from mysync_consumer.errors import StatementRefused
+from mysync_runtime.settings import RenameSettings, Settings
+from mysync_schemas import rewrite
+from mysync_schemas.control import Ddl, DdlContext, PipelineInfo
+from mysync_schemas.effects import Effects, effects
+from mysync_schemas.rewrite import Unrewritable
+from mysync_schemas.sqltokens import Dialect
+from mysync_schemas.statement import Verb, read_statement
+from mysync_schemas.table import TableId
+
+_TRIGGERS = frozenset({Verb.CREATE_TRIGGER, Verb.DROP_TRIGGER})
+
+
+@dataclass(frozen=True)
+class TargetStatement:
+    """`source`: the source's names of all tables that it is about, triggers' among them. `effects`:
+    what it changes, by the target's names. `skip`: why it isn't executed, if it isn't."""
+
+    ddl: Ddl
+    verb: Verb
+    sql: bytes
+    context: DdlContext
+    source: frozenset[TableId]
+    effects: Effects
+    skip: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it stands on the source, for people."""
+        gtid = f", GTID {self.ddl.gtid}" if self.ddl.gtid else ""
+        return f"statement {self.ddl.id}, {self.ddl.file}:{self.ddl.pos}{gtid}"
+
+    @property
+    def shown(self) -> str:
+        """Its text, for people."""
+        text = " ".join(self.sql.decode("utf-8", "replace").split())
+        return text if len(text) <= 300 else f"{text[:300]}…"
+
+
+def target_statement(
+    ddl: Ddl, info: PipelineInfo, settings: Settings, flavor: str, *, by_sql: bool
+) -> TargetStatement:
+    """`flavor`: of the target; `by_sql`: all rows are written by SQL, under which triggers fire.
+
+    Raises StatementRefused."""
+    dialect = Dialect(
+        mariadb=info.connector == "mariadb",
+        version=ddl.server_version,
+        sql_mode=ddl.context.sql_mode or 0,
+        collation=ddl.context.client_collation or 0,
+    )
+    database = ddl.context.database or ""
+    statement = read_statement(ddl.sql, dialect)
+    there = effects(statement, database)
+    source = there.tables | {t.table for t in there.triggers if t.table is not None}
+    sql, here = ddl.sql, renamed_database(database, settings.rename)
+    skip = ""
+    if statement.verb in _TRIGGERS and (by_sql or settings.ddl.triggers == "skip"):
+        skip = "triggers would fire again" if by_sql else "ddl.triggers is skip"
+    elif info.connector != flavor and settings.ddl.across_flavors == "refuse":
+        raise StatementRefused(
+            f"a statement of {info.connector} is not executed on {flavor}",
+            mend="Make the same change on the target by hand, then let this statement be passed "
+            f"over: `mysync-consumer ddl skip {ddl.id}`; or set `ddl.across_flavors: forward`.",
+        )
+    else:
+        try:
+            sql = rewrite.renamed(
+                sql,
+                statement,
+                dialect,
+                database,
+                lambda table: renamed(table, settings.rename),
+                lambda db: renamed_database(db, settings.rename),
+            )
+        except Unrewritable as error:
+            raise StatementRefused(
+                f"its names can't be changed to the target's: {error}",
+                mend="Make the same change on the target by hand, then let this statement be "
+                f"passed over: `mysync-consumer ddl skip {ddl.id}`.",
+            ) from error
+        if statement.verb is Verb.DROP_TABLE and dialect.mariadb:
+            # Logged as done even where it failed for one of its tables, the others being gone.
+            sql = rewrite.with_if_exists(sql, read_statement(sql, dialect))
+    return TargetStatement(
+        ddl=ddl,
+        verb=statement.verb,
+        sql=sql,
+        context=ddl.context.model_copy(update={"database": here or None}),
+        source=frozenset(source),
+        effects=effects(read_statement(sql, dialect), here),
+        skip=skip,
+    )
+
+
+def renamed_database(database: str, rename: RenameSettings) -> str:
+    """A database's name on the target."""
+    return rename.databases.get(database, database)
