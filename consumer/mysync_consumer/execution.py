@@ -90,6 +90,7 @@ class Execution:
             if statement.skip:
                 self._log.info("statement left out", ddl=ddl.id, why=statement.skip)
                 return "skipped"
+            context.quarantine.refresh(session.connection)
             if held := sorted(filter(context.quarantine.holds, statement.source)):
                 self._missed(session, held, statement)
                 return "skipped"
@@ -146,8 +147,11 @@ class Execution:
             for table, version in versions.items()
             if version.state == "defined"
             and control.stated(table)
-            and not context.quarantine.holds(table)
         ]
+        if not due:
+            return
+        context.quarantine.refresh(session.connection)
+        due = [version for version in due if not context.quarantine.holds(version.table_id)]
         found = drift.compare(
             session,
             due,

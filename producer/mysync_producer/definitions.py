@@ -97,11 +97,6 @@ class Definitions:
             self.versions.append(record)
             self.next_version = max(self.next_version, record.id + 1)
 
-    def last_described(self, table: TableId) -> TableSchema | None:
-        """The last version of a table that has columns, if there is one."""
-        versions = reversed(self.versions)
-        return next((v for v in versions if v.table_id == table and v.columns), None)
-
     def publish(self, versions: Iterable[TableSchema], seq: int) -> list[TableSchema]:
         """Takes new versions that hold from `seq` on, numbered."""
         numbered = []

@@ -118,7 +118,6 @@ class Knowledge:
             known,
             mariadb=self.info.connector == "mariadb",
             charsets={name: self._collations.table(name) for name in label_charsets(table_map)},
-            before=self.definitions.last_described(table),
         )
         self._uncertain.add(table)
         after = {**self.definitions.schemas, table: self._completed(found, before)}
