@@ -25,6 +25,8 @@ BASE = {
     ),
     "q": "CREATE TABLE q (id INT PRIMARY KEY, a INT)",
     "w": "CREATE TABLE w (id INT PRIMARY KEY, a INT)",
+    "_u_gho": "CREATE TABLE _u_gho (id INT PRIMARY KEY, a BIGINT)",
+    "_u_new": "CREATE TABLE _u_new (id INT PRIMARY KEY, a BIGINT, x INT)",
     "a`b c": "CREATE TABLE `a``b c` (id INT PRIMARY KEY)",
     "select": "CREATE TABLE `select` (id INT PRIMARY KEY)",
     "ünï": "CREATE TABLE `ünï` (id INT PRIMARY KEY)",
@@ -117,6 +119,12 @@ ALTER\tTABLE\tt\tADD\tx\tINT
 ALTER TABLE t ADD x VARCHAR(30) DEFAULT "a"" RENAME zz"
 ALTER TABLE t ADD CONSTRAINT fk_u FOREIGN KEY (a) REFERENCES u (id)
 ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES st_other.t (id) ON DELETE SET NULL
+ALTER TABLE t ADD CHECK (t.a > st.t.id - 9)
+ALTER TABLE t ADD g INT AS (st.t.a + t.id) STORED
+ALTER TABLE st.t ORDER BY t.a, st.t.b
+"""),
+    (BOTH, Verb.ALTER_TABLE, "st_other.t", """
+ALTER TABLE st_other.t ADD FOREIGN KEY (a) REFERENCES t (id)
 """),
     (BOTH, Verb.ALTER_TABLE, "u", "ALTER TABLE u AUTO_INCREMENT=100, MODIFY id INT AUTO_INCREMENT"),
     (BOTH, Verb.ALTER_TABLE, "c", """
@@ -131,6 +139,7 @@ ALTER TABLE p TRUNCATE PARTITION ALL
 ALTER TABLE p REORGANIZE PARTITION p0, p1 INTO (PARTITION a VALUES LESS THAN (500))
 ALTER TABLE p REMOVE PARTITIONING
 ALTER TABLE p PARTITION BY HASH (id) PARTITIONS 4
+ALTER TABLE p PARTITION BY HASH (p.id) PARTITIONS 2
 ALTER TABLE p PARTITION BY KEY () PARTITIONS 2
 ALTER TABLE p PARTITION BY LIST (id) (PARTITION x VALUES IN (1, 50))
 ALTER TABLE p ADD x INT PARTITION BY HASH (id) PARTITIONS 3
@@ -224,6 +233,7 @@ CREATE TABLE n (id INT) PARTITION BY HASH (id) PARTITIONS 3
 CREATE TABLE n (id INT) /*!50100 PARTITION BY HASH (id) PARTITIONS 3 */
 CREATE TABLE n (id INT, t INT, FOREIGN KEY (t) REFERENCES t (id))
 CREATE TABLE n (id INT REFERENCES st_other.t (id))
+CREATE TABLE n (id INT, b INT AS (n.id + st.n.id), CHECK (n.id > st.n.b))
 CREATE TABLE n AS SELECT * FROM t
 CREATE TABLE n SELECT id FROM t UNION SELECT 7
 CREATE TABLE n (id INT PRIMARY KEY) AS SELECT id FROM t
@@ -240,6 +250,7 @@ CREATE TABLE n (id INT AUTO_INCREMENT PRIMARY KEY) AUTO_INCREMENT=100
     (BOTH, Verb.CREATE_TABLE, "st_other.n", """
 CREATE TABLE st_other.n (id INT)
 CREATE TABLE st_other.n LIKE t
+CREATE TABLE st_other.n (t INT, FOREIGN KEY (t) REFERENCES t (id))
 CREATE TABLE `st_other`.`n` AS SELECT * FROM st.t
 """),
     (BOTH, Verb.CREATE_TABLE, "n`x", "CREATE TABLE `n``x` (id INT)"),
@@ -263,6 +274,8 @@ CREATE TABLE n (id INT) WITH SYSTEM VERSIONING
 CREATE TABLE n (id INT, s DATE, e DATE, PERIOD FOR v (s, e), UNIQUE (id, v WITHOUT OVERLAPS))
 CREATE TABLE n (u UUID PRIMARY KEY, i INET6)
 CREATE OR REPLACE TABLE n LIKE t
+CREATE TABLE n (n.id INT, st.n.a INT)
+CREATE TABLE n (id INT DEFAULT NEXTVAL(s), a INT DEFAULT (NEXT VALUE FOR st.s))
 SET STATEMENT sql_mode='' FOR CREATE TABLE n (id INT)
 """),
     (MARIADB, Verb.CREATE_TABLE, "u", """
@@ -354,6 +367,60 @@ CREATE TRIGGER st.n BEFORE UPDATE ON st.t FOR EACH ROW BEGIN SET NEW.a = 1; SET 
 CREATE DEFINER=`root`@`%` TRIGGER n AFTER DELETE ON t FOR EACH ROW DELETE FROM u WHERE id = OLD.id
 CREATE TRIGGER n BEFORE INSERT ON w FOR EACH ROW FOLLOWS tr SET NEW.a = 2
 """),
+    # gh-ost, in its order
+    (BOTH, Verb.DROP_TABLE, "_u_ghc", "drop /* gh-ost */ table if exists `st`.`_u_ghc`"),
+    (BOTH, Verb.DROP_TABLE, "_u_gho", "drop /* gh-ost */ table if exists `st`.`_u_gho`"),
+    (BOTH, Verb.CREATE_TABLE, "_u_ghc", """
+create /* gh-ost */ table `st`.`_u_ghc` (id bigint unsigned auto_increment, last_update timestamp\
+ not null DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP, hint varchar(64) charset ascii not\
+ null, value varchar(4096) charset ascii not null, primary key(id), unique key hint_uidx(hint))\
+ auto_increment=256 comment='ghost-change-log'
+"""),
+    (BOTH, Verb.CREATE_TABLE, "_q_gho", "create /* gh-ost */ table `st`.`_q_gho` like `st`.`q`"),
+    (BOTH, Verb.ALTER_TABLE, "_u_gho", """
+alter /* gh-ost */ table `st`.`_u_gho` add column rename_to int, drop column a
+ALTER TABLE _u_gho ADD x INT
+alter /* gh-ost */ table `st`.`_u_gho` AUTO_INCREMENT=7
+"""),
+    (BOTH, Verb.CREATE_TABLE, "_u_del", """
+create /* gh-ost */ table `st`.`_u_del` (id int auto_increment primary key) engine=InnoDB\
+ comment='ghost-cut-over-sentry'
+"""),
+    (BOTH, Verb.RENAME_TABLE, "u _u_del _u_gho", """
+rename /* gh-ost */ table `st`.`u` to `st`.`_u_del`, `st`.`_u_gho` to `st`.`u`
+RENAME TABLE u TO _u_del, _u_gho TO u
+"""),
+    (BOTH, Verb.RENAME_TABLE, "u _u_del", "rename /* gh-ost */ table `st`.`u` to `st`.`_u_del`"),
+    (BOTH, Verb.DROP_TABLE, "_u_del", "DROP TABLE IF EXISTS _u_del"),
+    # pt-online-schema-change, in its order
+    (BOTH, Verb.CREATE_TABLE, "_q_new", """
+CREATE TABLE `st`.`_q_new` (   `id` int NOT NULL,   `a` int DEFAULT NULL,   PRIMARY KEY (`id`) )\
+ ENGINE=InnoDB
+"""),
+    (BOTH, Verb.ALTER_TABLE, "_u_new", "ALTER TABLE `st`.`_u_new` ADD COLUMN y INT"),
+    (BOTH, Verb.CREATE_TRIGGER, "pt_osc_st_u_del", """
+CREATE TRIGGER `pt_osc_st_u_del` AFTER DELETE ON `st`.`u` FOR EACH ROW BEGIN DECLARE CONTINUE\
+ HANDLER FOR 1146 begin end; DELETE IGNORE FROM `st`.`_u_new` WHERE `st`.`_u_new`.`id` <=> OLD.\
+`id`; END
+"""),
+    (BOTH, Verb.CREATE_TRIGGER, "pt_osc_st_u_upd", """
+CREATE TRIGGER `pt_osc_st_u_upd` AFTER UPDATE ON `st`.`u` FOR EACH ROW BEGIN DECLARE CONTINUE\
+ HANDLER FOR 1146 begin end; DELETE IGNORE FROM `st`.`_u_new` WHERE !(OLD.`id` <=> NEW.`id`) AND\
+ `st`.`_u_new`.`id` <=> OLD.`id`; REPLACE INTO `st`.`_u_new` (`id`, `a`) VALUES (NEW.`id`,\
+ NEW.`a`); END
+"""),
+    (BOTH, Verb.CREATE_TRIGGER, "pt_osc_st_u_ins", """
+CREATE TRIGGER `pt_osc_st_u_ins` AFTER INSERT ON `st`.`u` FOR EACH ROW BEGIN DECLARE CONTINUE\
+ HANDLER FOR 1146 begin end; REPLACE INTO `st`.`_u_new` (`id`, `a`) VALUES (NEW.`id`, NEW.`a`); END
+"""),
+    (BOTH, Verb.MAINTENANCE, "", "ANALYZE TABLE `st`.`_u_new` /* pt-online-schema-change */"),
+    (BOTH, Verb.RENAME_TABLE, "u _u_old _u_new", """
+RENAME TABLE `st`.`u` TO `st`.`_u_old`, `st`.`_u_new` TO `st`.`u`
+"""),
+    (BOTH, Verb.DROP_TABLE, "_u_old", "DROP TABLE IF EXISTS `st`.`_u_old`"),
+    (BOTH, Verb.DROP_TRIGGER, "pt_osc_st_u_ins", """
+DROP TRIGGER IF EXISTS `st`.`pt_osc_st_u_ins`
+"""),
     (MARIADB, Verb.CREATE_TRIGGER, "tr", """
 CREATE OR REPLACE TRIGGER tr AFTER INSERT ON w FOR EACH ROW SET @a = 1
 """),
@@ -380,9 +447,13 @@ CREATE DEFINER=CURRENT_USER EVENT IF NOT EXISTS st.n ON SCHEDULE AT '2037-01-01'
 """),
     (BOTH, Verb.EVENT, "ev", """
 ALTER EVENT ev COMMENT 'x'
+ALTER EVENT ev DO SELECT 2
 ALTER DEFINER=root@localhost EVENT st.ev ON SCHEDULE EVERY 2 DAY
 DROP EVENT ev
 DROP EVENT IF EXISTS ev
+"""),
+    (BOTH, Verb.EVENT, "ev st_other.ev", """
+ALTER EVENT ev ON SCHEDULE EVERY 2 DAY RENAME TO st_other.ev
 """),
     (BOTH, Verb.CREATE_DATABASE, "st_new.", """
 CREATE DATABASE st_new
@@ -458,8 +529,9 @@ DROP FUNCTION IF EXISTS nothing
 
 # What changes nothing that a snapshot shows.
 UNSEEN = (
-    "FORCE", "ENGINE=InnoDB", "ORDER BY", "REBUILD", "OPTIMIZE PARTITION", "nothing",
-    "IF NOT EXISTS t ", "n TO q",
+    "FORCE", "t ENGINE=InnoDB", "ORDER BY", "REBUILD", "OPTIMIZE PARTITION", "nothing",
+    "IF NOT EXISTS t ", "n TO q", "exists `st`.`_u_ghc`", "EXISTS _u_del",
+    "EXISTS `st`.`_u_old`", "EXISTS `st`.`pt_osc", "AUTO_INCREMENT=7",
 )  # fmt: skip
 
 
