@@ -23,7 +23,7 @@ _numbers = itertools.count(1)
 
 
 class Replica:
-    """A pipeline, its two servers and the one database that it replicates."""
+    """A pipeline, its two servers and the database that it replicates, or several."""
 
     def __init__(
         self,
@@ -33,15 +33,23 @@ class Replica:
         kafka: Server | str,
         source_link: Mapping[str, Any] | None = None,
         target_link: Mapping[str, Any] | None = None,
+        also: Sequence[str] = (),
+        tables: Sequence[str] = ("*",),
         **sections: Any,
     ) -> None:
-        """`source_link` and `target_link` are what the services' settings say otherwise of it."""
+        """`source_link` and `target_link` are what the services' settings say otherwise of it.
+
+        `also` are endings of further databases' names, `tables` what of the databases is
+        replicated.
+        """
         self.db = f"t{os.getpid()}_{next(_numbers)}"
+        self.databases = [self.db, *(f"{self.db}{ending}" for ending in also)]
         self.elsewhere = f"{self.db}_elsewhere"
         self.source = source
         self.target = target
         links = {"source": source_link or {}, "target": target_link or {}}
-        sections = {"filters": {"include": [f"{self.db}.*"]}} | links | sections
+        include = [f"{db}.{table}" for db in self.databases for table in tables]
+        sections = {"filters": {"include": include}} | links | sections
         base = settings(self.db, source, target, kafka)
         self.pipeline = Pipeline(folder, merged(base, sections))
 
@@ -114,10 +122,11 @@ class Replica:
                 services=services,
             )
 
-    def assert_equal(self) -> None:
-        """Every table of the database equal by SELECT and by SHOW CREATE TABLE."""
+    def assert_equal(self, objects: Sequence[str] = ()) -> None:
+        """Every table equal by SELECT and by SHOW CREATE TABLE, and the other objects of these
+        kinds."""
         with self.source.connect() as source, self.target.connect() as target:
-            found = compare(source, target, [self.db])
+            found = compare(source, target, self.databases, objects=objects)
         assert found.equal, found.differences
 
     def end(self, kafka: KafkaServer | None) -> None:
@@ -126,7 +135,7 @@ class Replica:
         for server in (self.source, self.target):
             if server.running:
                 with server.connect() as connection, connection.cursor() as cursor:
-                    for db in (self.db, self.elsewhere):
+                    for db in (*self.databases, self.elsewhere):
                         cursor.execute(f"DROP DATABASE IF EXISTS {db}")
         if kafka is not None and kafka.running:
             admin = AdminClient({"bootstrap.servers": kafka.bootstrap})

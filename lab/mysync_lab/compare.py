@@ -29,6 +29,10 @@ SHOWN = 10
 _LOOKED_AT = 200_000
 
 _AUTO_INCREMENT = re.compile(r"\sAUTO_INCREMENT=\d+")
+# A collation belongs to one character set. Whether MySQL names that too depends on how the column
+# came to be, and its own replication doesn't keep it: after CREATE TABLE … SELECT a replica may say
+# more.
+_CHARSET = re.compile(r"CHARACTER SET \w+ (?=COLLATE )")
 _PARENT = re.compile(r"REFERENCES (?:`([^`]+)`\.)?`([^`]+)`")
 
 
@@ -282,7 +286,10 @@ def _differing_buckets(
 
 
 def _definition_differences(source: str, target: str) -> tuple[str, ...]:
-    ours, theirs = (_AUTO_INCREMENT.sub("", text).splitlines()[1:] for text in (source, target))
+    ours, theirs = (
+        _CHARSET.sub("", _AUTO_INCREMENT.sub("", text)).splitlines()[1:]
+        for text in (source, target)
+    )
     if ours == theirs:
         return ()
     only_ours = [f"only on the source: {line.strip()}" for line in ours if line not in theirs]

@@ -75,6 +75,11 @@ class DdlCounts:
         )
 
 
+def marked(db: str, number: int, statement: str) -> str:
+    """The statement with a comment before it, which both servers' logs keep."""
+    return f"/* {db} ddl {number} */ {statement}"
+
+
 class SchemaChanges:
     """The threads. `create` makes the first database; then like `Writers`: start, wait, stop."""
 
@@ -94,8 +99,8 @@ class SchemaChanges:
     ) -> None:
         """`steps` DDL statements at `rate` a second, `writes` transactions a second of all writers.
 
-        With `marked`, each statement bears its number in a comment, `/* ddl 17 */`. `only` limits
-        the kinds.
+        With `marked`, each statement bears its number in a comment, `/* shop ddl 17 */` of the
+        database shop. `only` limits the kinds.
         """
         self.databases = (db, f"{db}_b")
         self.counts = DdlCounts()
@@ -268,7 +273,7 @@ class SchemaChanges:
             is_ddl = bool(_CHANGING.match(statement))
             counted = bool(_COUNTED.match(statement))
             if is_ddl and self._marked:
-                statement = f"/* ddl {next(self._numbers)} */ {statement}"
+                statement = marked(self.databases[0], next(self._numbers), statement)
             elif is_ddl and random_.random() < 0.2 and "TRIGGER" not in statement:
                 statement = disguised(random_, statement, mariadb=self._mariadb)
                 self.counts.disguised += 1
