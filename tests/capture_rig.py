@@ -90,7 +90,7 @@ class Captured:
 
 
 @dataclass
-class _Statements:
+class Statements:
     """Keeps the statements that would be carried; their lines have their numbers."""
 
     sequencer: Sequencer
@@ -163,7 +163,7 @@ class CaptureRig:
         topic = MemoryLog(start.xa)
         # Small messages, so that rows of a few hundred bytes make several pieces.
         xa = XaTransactions(topic, known(topic.records, "rig"), 2_000)
-        statements = _Statements(sequencer, self.carried)
+        statements = Statements(sequencer, self.carried)
         capture = Capture(
             tables, self.filters, sequencer, transaction, PARTITIONS, xa, statements, DdlSettings()
         )

@@ -145,8 +145,7 @@ class Execution:
         due = [
             version
             for table, version in versions.items()
-            if version.state == "defined"
-            and control.stated(table)
+            if version.state == "defined" and control.stated(table)
         ]
         if not due:
             return

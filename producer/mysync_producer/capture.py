@@ -222,6 +222,8 @@ class Capture:
             event = self._whole(uncompressed, event)
         load = event.type == EventType.EXECUTE_LOAD_QUERY
         query = (parse_execute_load if load else parse_query)(event.body)
+        if self._begun:
+            query = query.worded
         statement = classify(query, self.filters, self._dialect, self._ddl)
         if not self.transaction.open:  # a server that writes no GTID events at all
             self._begin(GtidEvent(None, 0), event)

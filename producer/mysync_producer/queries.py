@@ -6,7 +6,7 @@ The status variables and their codes: MySQL source documentation,
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mysync_runtime.errors import CorruptEvent
@@ -18,6 +18,8 @@ _FLAGS, _SQL_MODE, _INCREMENTS, _COLLATIONS, _TIME_ZONE = 0, 1, 3, 4, 5
 _LC_TIME_NAMES, _DATABASE_COLLATION, _MICROSECONDS = 7, 8, 13
 _EXPLICIT_DEFAULTS, _UTF8MB4_COLLATION, _REQUIRE_KEY, _ENCRYPTION = 16, 18, 19, 20
 _MARIADB_MICROSECONDS, _MARIADB_TWO_PHASES = 128, 130
+
+UTF8: Final = 45  # utf8mb4_general_ci, on both
 
 # Lengths of the status variables of fixed size, by code.
 _FIXED: Final = {
@@ -65,6 +67,17 @@ class QueryEvent:
         (`binlog_alter_two_phase`): the second half says that it was done."""
         phase = self.number(_MARIADB_TWO_PHASES, 0, 1) or 0
         return bool(phase & (_START_ALTER | _ROLLBACK_ALTER))
+
+    @property
+    def worded(self) -> "QueryEvent":
+        """In the character set that it is written in. A CREATE TABLE within a transaction is what
+        is left of a CREATE TABLE … SELECT: the server worded it anew, in UTF-8, and says the
+        client's character set all the same (observed, both)."""
+        collations = (self.variables or {}).get(_COLLATIONS)
+        if collations is None or not self.sql.startswith(b"CREATE "):
+            return self
+        utf8 = struct.pack("<HH", UTF8, UTF8) + collations[4:]
+        return replace(self, variables={**(self.variables or {}), _COLLATIONS: utf8})
 
     @property
     def time_zone(self) -> str | None:

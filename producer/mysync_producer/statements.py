@@ -14,6 +14,7 @@ from enum import Enum, auto
 from mysync_producer.filters import Filters
 from mysync_producer.queries import QueryEvent
 from mysync_runtime.settings import DdlSettings
+from mysync_schemas.collations import charset_of
 from mysync_schemas.effects import Effects, effects
 from mysync_schemas.rewrite import Spanning, cut, plain
 from mysync_schemas.sqltokens import Dialect, Unreadable, decode, tokens_of
@@ -114,6 +115,8 @@ def classify(
     dialect = replace(server, sql_mode=query.sql_mode, collation=query.client_collation)
     statement = read_statement(query.sql, dialect)
     verb = statement.verb
+    if doubt := _doubt(query, statement, dialect):
+        return _any_name(Kind.CONCERNS, doubt, query, filters, dialect)
     if verb in _TRANSACTIONS:
         return Meaning(_TRANSACTIONS[verb], name=statement.name)
     setting = _BY_SETTING.get(verb)
@@ -127,6 +130,33 @@ def classify(
         meaning = _any_name(Kind.CONCERNS, statement.why, query, filters, dialect)
         return _unknown(meaning, query, statement, dialect, settings)
     return _carried(_Reading(query, statement, filters, dialect, settings))
+
+
+_UTF8 = frozenset({"utf8mb3", "utf8mb4"})
+_AS_SHOWN = re.compile(rb"CREATE TABLE `(?:[^`]|``)*` \(\n  `")
+
+
+def _doubt(query: QueryEvent, statement: Statement, dialect: Dialect) -> str:
+    """Why a statement's character set can't be told: servers word some anew in UTF-8, and say the
+    client's all the same (observed; replicas of their own read them wrongly). A table made LIKE a
+    temporary one looks as SHOW CREATE TABLE would show it, as what a client sent may; of a view
+    MySQL words the name alone."""
+    if query.sql.isascii() or not dialect.collation or charset_of(dialect.collation) in _UTF8:
+        return ""
+    if statement.verb is Verb.CREATE_TABLE and _AS_SHOWN.match(query.sql) and _is_utf8(query.sql):
+        return "its character set may be the client's or the server's"
+    if statement.verb is Verb.CREATE_VIEW and not dialect.mariadb:
+        names = b"".join(query.sql[n.start : n.end] for n in statement.objects)
+        return "" if names.isascii() else "the view's name isn't in the client's character set"
+    return ""
+
+
+def _is_utf8(sql: bytes) -> bool:
+    try:
+        sql.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _unknown(

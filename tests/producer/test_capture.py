@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from capture_rig import MemoryLog
+from capture_rig import MemoryLog, Statements
 from mysync_producer import capture as module
 from mysync_producer import tables as tables_module
 from mysync_producer.capture import Capture
@@ -18,6 +18,7 @@ from mysync_producer.tables import PlanSettings, Tables
 from mysync_producer.transaction import Resume, SourceTransaction, TakenBack
 from mysync_producer.xa import XaTransactions
 from mysync_runtime.errors import TransactionTorn
+from mysync_runtime.settings import DdlSettings
 from mysync_schemas.position import BinlogPosition
 
 ROWS = Event(EventType.WRITE_ROWS, 0, 1, 200, 0, bytes([5, 0, 0, 0, 0, 0, 1, 0, 2, 0]) + b"rows")
@@ -40,7 +41,16 @@ def test_a_bad_row_after_a_good_one_leaves_neither_a_record_nor_its_number(
     sequencer = Sequencer(7, [6, 7])
     tables: Any = SimpleNamespace()
     xa = XaTransactions(MemoryLog(()), {}, 1_000)
-    capture = Capture(tables, Filters(["*.*"]), sequencer, transaction, 2, xa)
+    capture = Capture(
+        tables,
+        Filters(["*.*"]),
+        sequencer,
+        transaction,
+        2,
+        xa,
+        Statements(sequencer, []),
+        DdlSettings(),
+    )
     table: Any = SimpleNamespace(plan=SimpleNamespace(table="app.t"), transactional=True)
     capture._open_tables[5] = table
     transaction.begin(GtidEvent("a:1", 0), 10)
@@ -57,13 +67,16 @@ def test_events_without_rows_move_the_place_and_nothing_else(kind: EventType) ->
     transaction = SourceTransaction(BinlogPosition("log.000001", 4), None, TakenBack())
     transaction.rotate("log.000001", 4)
     tables: Any = SimpleNamespace()
+    sequencer = Sequencer(7, [7])
     capture = Capture(
         tables,
         Filters(["*.*"]),
-        Sequencer(7, [7]),
+        sequencer,
         transaction,
         1,
         XaTransactions(MemoryLog(()), {}, 1_000),
+        Statements(sequencer, []),
+        DdlSettings(),
     )
     assert list(capture.take(Event(kind, 0, 1, 200, 0, b"\x01\x0alog.000001"))) == []
     assert capture.batch == [[]]

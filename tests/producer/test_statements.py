@@ -11,6 +11,7 @@ from mysync_runtime.settings import DdlSettings
 from mysync_schemas.sqltokens import Dialect
 from mysync_schemas.table import TableId
 
+SETTINGS = DdlSettings()
 APP = Filters(["app.*"], ["app.log", "app.tmp_*"])
 
 
@@ -153,3 +154,22 @@ def test_an_excluded_shadow_table_is_not_replicated_with_its_table() -> None:
     assert filters.includes("app", "_users_new")
     assert not filters.includes("app", "_users_old")
     assert not Filters(["app.users"], ["app._users_old"]).includes("app", "_users_old")
+
+
+LATIN1, UTF8MB4 = 8, 255
+
+
+def in_charset(sql: bytes, collation: int, *, mariadb: bool = False) -> Kind:
+    query = QueryEvent("app", sql, variables={4: collation.to_bytes(2, "little") * 3})
+    return classify(query, APP, Dialect(mariadb=mariadb), SETTINGS).kind
+
+
+def test_what_a_server_may_have_worded_in_another_character_set_than_it_says_stops() -> None:
+    like_a_temporary_one = "CREATE TABLE `lä` (\n  `id` int NOT NULL\n) ENGINE=InnoDB"
+    assert in_charset(like_a_temporary_one.encode(), LATIN1) is Kind.CONCERNS
+    assert in_charset(like_a_temporary_one.encode("latin1"), LATIN1) is Kind.CHANGES
+    assert in_charset(like_a_temporary_one.encode(), UTF8MB4) is Kind.CHANGES
+    view = "CREATE VIEW `vä` AS SELECT 1"
+    assert in_charset(view.encode(), LATIN1) is Kind.CONCERNS
+    assert in_charset(view.encode("latin1"), LATIN1, mariadb=True) is Kind.CHANGES
+    assert in_charset("CREATE VIEW v AS SELECT 'é'".encode("latin1"), LATIN1) is Kind.CHANGES
