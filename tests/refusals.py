@@ -475,6 +475,12 @@ TABLE: tuple[Refusal, ...] = (
             ("ALTER TABLE t ADD", "rows would differ on the target"),
         ),
         (
+            "an old temporal column right behind the statement that made it",
+            "NotInferable",
+            DATA,
+            (".old", "d"),
+        ),
+        (
             "a statement in a character set that can't be read",
             "DdlInStream",
             DATA,
@@ -491,6 +497,45 @@ TABLE: tuple[Refusal, ...] = (
             "SchemaMismatch",
             DATA,
             (".t", "TABLE_MAP", "disagree", "binlog.", "Begin the pipeline anew"),
+        ),
+    ),
+    *_rows(
+        "statements",
+        (
+            "a statement that fails on the target",
+            "StatementFailed",
+            DATA,
+            (
+                "1050",
+                "Table 'u' already exists",
+                "CREATE TABLE u (id INT PRIMARY KEY, a INT)",
+                "mysync-consumer ddl done",
+                "mysync-consumer ddl skip",
+            ),
+        ),
+        (
+            "a statement of another flavour",
+            "StatementRefused",
+            DATA,
+            ("a statement of mysql is not executed on mariadb", "mysync-consumer ddl done"),
+        ),
+        (
+            "a view where names are changed",
+            "StatementRefused",
+            DATA,
+            ("names can't be changed", "mysync-consumer ddl done"),
+        ),
+        (
+            "a statement that nobody knows the effect of",
+            "DdlUndecided",
+            DATA,
+            ("whether it took effect can't be told", "mysync-consumer ddl retry"),
+        ),
+        (
+            "a definition that differs after a statement",
+            "TableDrift",
+            DATA,
+            ("unique key (a) is on the target only", "Make the two definitions equal"),
         ),
     ),
     *_rows(

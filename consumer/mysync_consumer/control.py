@@ -91,9 +91,14 @@ class Control:
     def wait_for(self, line: Line, tick: Callable[[], None]) -> None:
         """Waits until all is known that holds from a line on. Raises UnknownYet."""
         if line.action == Line.DDL:
-            self._wait(lambda: line.id in self.statements, f"statement {line.id}", tick)
+            self._wait(lambda: self._told(line.id), f"statement {line.id}", tick)
         else:
             self._wait(lambda: self._last_version >= line.id, f"definition {line.id}", tick)
+
+    def _told(self, number: int) -> bool:
+        """Whether a statement is known with the versions that it leaves."""
+        statement = self.statements.get(number)
+        return statement is not None and self._last_version >= max(statement.schema_ids, default=0)
 
     def catch_up(self, tick: Callable[[], None]) -> None:
         """Waits until all is known that the topic holds now. Raises UnknownYet, and what asking for

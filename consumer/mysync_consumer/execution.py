@@ -9,7 +9,7 @@ from mysync_consumer.context import Context
 from mysync_consumer.ddlfingerprint import Objects
 from mysync_consumer.ddlonce import Outcome, Pipeline
 from mysync_consumer.ddlsession import StatementSession
-from mysync_consumer.errors import StatementFailed
+from mysync_consumer.errors import StatementFailed, StatementRefused
 from mysync_consumer.session import Session
 from mysync_consumer.targetstatement import TargetStatement, target_statement
 from mysync_consumer.tenure import Tenure
@@ -30,6 +30,8 @@ GONE: dict[Verb, frozenset[int]] = {
 """What the target says when there is nothing to drop: it is as it should be."""
 
 
+# What a person may have said of a statement that can't be executed, and what it then is.
+_ENDED_BY_HAND = {"done": "done", "skip": "skipped", "skipped": "skipped"}
 _WORDS = {
     Outcome.EXECUTED: "executed",
     Outcome.DONE_BEFORE: "done before",
@@ -87,6 +89,13 @@ class Execution:
                 session.identity.flavor.kind,
                 by_sql=context.settings.apply.via == "sql",
             )
+        except StatementRefused:
+            word = ddllog.read(session.connection, self._pipeline.name, ddl.id)
+            if word is None or word.state not in _ENDED_BY_HAND:
+                raise
+            ddllog.ended(session.connection, self._pipeline.name, ddl, _ENDED_BY_HAND[word.state])
+            return "by hand"
+        try:
             if statement.skip:
                 self._log.info("statement left out", ddl=ddl.id, why=statement.skip)
                 return "skipped"
@@ -132,13 +141,12 @@ class Execution:
 
     # -- definitions
 
-    def compare(self, session: Session, frontier: int, following: Ddl | None) -> None:
+    def compare(self, session: Session, frontier: int, known: int, following: Ddl | None) -> None:
         """Compares the definitions that became certain behind `frontier`, the last statement's
-        seq, and before the statement that follows: that would change them."""
+        seq, up to seq `known`, and before the statement that follows: that would change them."""
         context = self._context
         control = context.bindings.control
-        newest = control.knowledge.newest_seq
-        upto = newest if following is None else min(newest, following.seq - 1)
+        upto = known if following is None else min(known, following.seq - 1)
         after = max(frontier, self._compared)
         versions = {v.table_id: v for v in control.knowledge.between(after, upto)}
         self._compared = max(upto, after)

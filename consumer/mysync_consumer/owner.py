@@ -115,10 +115,12 @@ class ControlOwner:
     def _next(self, session: Session, mine: Claimed) -> Claimed:
         """One statement, if there is one; what became certain before it is compared first."""
         control = self._context.bindings.control
+        # In this order: all statements before what is known now are seen then.
+        known = control.knowledge.newest_seq
         ddl = control.next_statement(mine.progress.frontier, LOOK_SECONDS)
         self._tenure.check()
         self._still_mine(session, mine)
-        self._execution.compare(session, mine.progress.frontier, ddl)
+        self._execution.compare(session, mine.progress.frontier, known, ddl)
         if ddl is None:
             return mine
         waited = self._wait(session, ddl)

@@ -17,6 +17,10 @@ from mysync_schemas.sqltokens import Dialect
 from mysync_schemas.statement import Verb, read_statement
 from mysync_schemas.table import TableId
 
+BY_HAND = (
+    "Make the same change on the target by hand and say so: `mysync-consumer ddl done {0}`; or go"
+    " on without it: `mysync-consumer ddl skip {0}`."
+)
 _TRIGGERS = frozenset({Verb.CREATE_TRIGGER, Verb.DROP_TRIGGER})
 
 
@@ -69,8 +73,7 @@ def target_statement(
     elif info.connector != flavor and settings.ddl.across_flavors == "refuse":
         raise StatementRefused(
             f"a statement of {info.connector} is not executed on {flavor}",
-            mend="Make the same change on the target by hand, then let this statement be passed "
-            f"over: `mysync-consumer ddl skip {ddl.id}`; or set `ddl.across_flavors: forward`.",
+            mend=f"{BY_HAND.format(ddl.id)} Or set `ddl.across_flavors: forward`.",
         )
     else:
         try:
@@ -85,8 +88,7 @@ def target_statement(
         except Unrewritable as error:
             raise StatementRefused(
                 f"its names can't be changed to the target's: {error}",
-                mend="Make the same change on the target by hand, then let this statement be "
-                f"passed over: `mysync-consumer ddl skip {ddl.id}`.",
+                mend=BY_HAND.format(ddl.id),
             ) from error
         if statement.verb is Verb.DROP_TABLE and dialect.mariadb:
             # Logged as done even where it failed for one of its tables, the others being gone.

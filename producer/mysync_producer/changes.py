@@ -58,7 +58,9 @@ class Changes:
             server_version=change.server_version,
         )
         self._next_id += 1
+        # The statement first: who knows a version knows every statement before it.
         knowledge.publisher.control([control.encode(ddl, knowledge.info.ids())])
+        knowledge.tell(versions)
         crash_point(points.STATEMENT)
         knowledge.line(Line(seq, 0, transaction.txn_seq or seq, ddl.id, Line.DDL), prev)
         crash_point(points.STATEMENT_LINE)

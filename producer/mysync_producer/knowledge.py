@@ -91,8 +91,8 @@ class Knowledge:
     # -- what changes it
 
     def follow(self, change: Change, seq: int) -> list[TableSchema]:
-        """After a statement that is carried at line `seq`: the versions that hold from there,
-        published."""
+        """After a statement that is carried at line `seq`: the versions that hold from there, to be
+        told."""
         evolution = evolve(
             self.definitions.schemas,
             self._uncertain,
@@ -103,7 +103,7 @@ class Knowledge:
         if self._reading is not None:
             self._reading.forget(change.effects.tables | (evolution.uncertain - self._uncertain))
         self._uncertain = evolution.uncertain
-        return self._publish(evolution, seq)
+        return self._numbered(evolution, seq)
 
     def infer(self, table_map: TableMap) -> TableSchema:
         """The version that a TABLE_MAP describes of a table whose definition isn't known; it is
@@ -121,7 +121,7 @@ class Knowledge:
         )
         self._uncertain.add(table)
         after = {**self.definitions.schemas, table: self._completed(found, before)}
-        self._publish(Evolution(after, self._uncertain), self.sequencer.seq + 1)
+        self.tell(self._numbered(Evolution(after, self._uncertain), self.sequencer.seq + 1))
         crash_point(points.INFERRED)
         metrics.INFERRED.inc()
         return self.definitions.schemas[table]
@@ -162,7 +162,8 @@ class Knowledge:
         completed = {table: self._completed(s, schemas.get(table)) for table, s in found.items()}
         self._uncertain -= completed.keys()
         seq, prev = self.sequencer.take_all()
-        versions = self._publish(Evolution({**schemas, **completed}, self._uncertain), seq)
+        versions = self._numbered(Evolution({**schemas, **completed}, self._uncertain), seq)
+        self.tell(versions)
         line = Line(seq, 0, seq, self.definitions.next_version - 1, Line.ADOPT)
         self.line(line, prev)
         crash_point(points.ADOPTION)
@@ -199,19 +200,21 @@ class Knowledge:
             self._tables.learn((), folds, charsets)
         return with_schemas(table, self.info.pipeline, self._ids, before)
 
-    def _publish(self, evolution: Evolution, seq: int) -> list[TableSchema]:
-        """Numbers what is new, sends it to the control topic and tells the tables."""
+    def tell(self, versions: list[TableSchema]) -> None:
+        """Sends numbered versions to the control topic; their tables have them from here on."""
+        self.publisher.control(control_records(self.info, versions))
+        self._tables.learn(versions)
+
+    def _numbered(self, evolution: Evolution, seq: int) -> list[TableSchema]:
+        """What is new, numbered, and routed as it then is."""
         before = self.definitions.schemas
         uncertain = set(evolution.uncertain)
         if self._learning is not None:
             uncertain |= before.keys()
         evolution.schemas = rerouted(evolution.schemas, uncertain)
-        versions = self.definitions.publish(map(self._numbered, evolution.changed(before)), seq)
-        self.publisher.control(control_records(self.info, versions))
-        self._tables.learn(versions)
-        return versions
+        return self.definitions.publish(map(self._described, evolution.changed(before)), seq)
 
-    def _numbered(self, version: TableSchema) -> TableSchema:
+    def _described(self, version: TableSchema) -> TableSchema:
         """A table under a new name has Avro schemas of its own."""
         if version.value_schema_id or not version.columns:
             return version

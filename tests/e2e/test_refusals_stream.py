@@ -60,6 +60,13 @@ CASES: Mapping[str, Mapping[Flavor, Sequence[str]]] = {
     "a column that each server fills otherwise": {
         "mariadb": ["ALTER TABLE t ADD COLUMN u CHAR(36) DEFAULT uuid()"],
     },
+    "an old temporal column right behind the statement that made it": {
+        "mariadb": [
+            "SET GLOBAL mysql56_temporal_format = OFF",
+            "CREATE TABLE old (id INT PRIMARY KEY, d DATETIME(3)) SELECT 1 AS id, NOW(3) AS d",
+            "SET GLOBAL mysql56_temporal_format = ON",
+        ]
+    },
     "a statement in a character set that can't be read": {
         "mariadb": [
             "SET @statement = 'CREATE TABLE `中` (id INT)'",
