@@ -8,6 +8,8 @@
     ├── DataError                   4
     │   ├── ApplyRefused                the target refused an event; becomes a Divergence
     │   ├── TooLarge                    a row needs a greater max_allowed_packet on the target
+    │   ├── StatementFailed             the target refused a statement of the source
+    │   ├── DdlUndecided                whether a statement took effect can't be told
     │   ├── StoppedByInstruction        another process found a divergence: all stop
     │   └── UnsupportedRecord           a record that this version can't apply
     └── TransientError              1
@@ -79,6 +81,20 @@ class TooLarge(DataError):
             mend=f"SET GLOBAL max_allowed_packet = {-(-size // 2**20) * 2**20} or more there"
             " (1 GiB at most), then start again.",
         )
+
+
+class StatementFailed(DataError):
+    """The target refused a statement, or its context; it has had no effect. `code` and `message`
+    are the server's."""
+
+    def __init__(self, code: int, message: str, what: str, *, where: str, mend: str) -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.code = code
+        self.message = message
+
+
+class DdlUndecided(DataError):
+    """A statement may have taken effect or not: running it again could do its effect twice."""
 
 
 class StoppedByInstruction(DataError):

@@ -17,7 +17,7 @@ from mysync_consumer.errors import ForeignTables
 from mysync_runtime.mysql import Connection
 
 DATABASE = "mysync"
-VERSION = 1
+VERSION = 2
 CONTROL_PARTITION = -1
 
 _PIPELINE = "pipeline VARCHAR(64) NOT NULL"
@@ -69,12 +69,13 @@ DEFINITIONS: dict[str, str] = {
     "ddl_log": f"""(
         {_PIPELINE},
         id BIGINT NOT NULL,
-        seq BIGINT NOT NULL,
-        state VARCHAR(16) NOT NULL COMMENT 'started, done',
+        seq BIGINT NOT NULL COMMENT 'of its line',
+        state VARCHAR(16) NOT NULL COMMENT 'started, failed, done, skipped; by hand: done, skip',
+        way VARCHAR(8) NULL COMMENT 'what tells whether it took effect: gtid, lock',
         statement LONGBLOB NOT NULL,
-        before_definition LONGTEXT NULL,
-        after_definition LONGTEXT NULL,
-        started_at DATETIME(6) NULL,
+        fingerprint LONGTEXT NULL COMMENT 'JSON: what it may change, as that was before it',
+        error TEXT NULL,
+        started_at DATETIME(6) NULL COMMENT 'UTC',
         done_at DATETIME(6) NULL,
         PRIMARY KEY (pipeline, id)
     ) {_OPTIONS}""",
