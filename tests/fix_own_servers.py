@@ -15,6 +15,7 @@ from mysync_lab.server import Kind
 from mysync_lab.sql import SqlServer
 
 _OPTIONS = ("--max-connections=100",)
+WITHOUT_GTIDS = ("--gtid-mode=OFF", "--enforce-gtid-consistency=OFF")
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +43,12 @@ def own_mariadb(own_lab: Lab) -> SqlServer:
 def other_mariadb(own_lab: Lab) -> SqlServer:
     """A second MariaDB, a target for the first."""
     return _start(own_lab, "other-mariadb", "mariadb")
+
+
+@pytest.fixture(scope="session")
+def plain_mysql(own_lab: Lab) -> SqlServer:
+    """A MySQL without GTIDs."""
+    return _start(own_lab, "plain-mysql", "mysql", (*_OPTIONS, *WITHOUT_GTIDS))
 
 
 def _start(lab: Lab, name: str, kind: Kind, options: Sequence[str] = _OPTIONS) -> SqlServer:

@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import pymysql
 
@@ -24,6 +24,7 @@ from mysync_runtime.mysql import (
     Flavor,
     classify,
     code_of,
+    message_of,
     quote,
     quote_table,
     rows,
@@ -53,6 +54,11 @@ class Thing:
 
     text: str
     ids: tuple[int, ...] | None = ()
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether it can't be opened: a crash of the server left parts of it."""
+        return self.text.startswith(TORN)
 
     @property
     def identity(self) -> object:
@@ -97,6 +103,10 @@ class Fingerprint:
 
 
 KINDS: Final = ("tables", "triggers", "routines", "events", "databases")
+
+TORN: Final = "can't be opened: "
+BROKEN_CODES: Final = frozenset({1033, 1696, 1812, 1932})
+"""Of a table that a crash has torn: a wrong .frm, no .par, no tablespace, not in the engine."""
 
 UNKNOWN_DATABASE, UNKNOWN_TABLE, INVALID_VIEW = 1049, 1146, 1356
 
@@ -144,6 +154,8 @@ def _definition(connection: Connection, name: TableId) -> str | None:
     except pymysql.err.Error as error:
         if code_of(error) in (UNKNOWN_DATABASE, UNKNOWN_TABLE):
             return None
+        if code_of(error) in BROKEN_CODES:
+            return f"{TORN}{message_of(error)}"
         if code_of(error) != INVALID_VIEW:
             raise
         found = {"View": name.table}
@@ -194,6 +206,28 @@ def innodb_ids(
     connection: Connection, flavor: Flavor, names: Sequence[TableId]
 ) -> dict[TableId, tuple[int, ...] | None]:
     """Of each table that exists; None where they can't be told."""
+    ids: dict[TableId, tuple[int, ...] | None] = {}
+    for name, files in innodb_files(connection, flavor, names).items():
+        if files is None or len({file.table for file in files}) > 1:
+            ids[name] = None
+        else:
+            ids[name] = tuple(file.number for file in files)
+    return ids
+
+
+class File(NamedTuple):
+    """What InnoDB has of a table: all of it, or a partition. `name`: the file's, without the
+    database's; `table`: the table's part of it."""
+
+    number: int
+    name: str
+    table: str
+
+
+def innodb_files(
+    connection: Connection, flavor: Flavor, names: Sequence[TableId]
+) -> dict[TableId, list[File] | None]:
+    """Those whose names are a table's, in order; None without the privilege to see them."""
     if not names:
         return {}
     view = "INNODB_SYS_TABLES" if flavor.is_mariadb else "INNODB_TABLES"
@@ -208,17 +242,40 @@ def innodb_ids(
             raise
         return dict.fromkeys(names)
     fold = re.IGNORECASE if scalar(connection, "SELECT @@lower_case_table_names") else re.NOFLAG
-    ids: dict[TableId, tuple[int, ...] | None] = {}
+    files: dict[TableId, list[File] | None] = {}
     for name in names:
         if flavor.is_mariadb:
-            stored = "/".join(re.escape(_file_name(connection, n)) for n in (name.db, name.table))
+            db, table = (re.escape(_file_name(connection, n)) for n in (name.db, name.table))
         else:
-            stored = f"{_file_pattern(name.db)}/{_file_pattern(name.table)}"
-        pattern = re.compile(f"({stored})(?:#[pP]#.*)?", fold)
-        matches = [(row["id"], m[1]) for row in found if (m := pattern.fullmatch(row["name"]))]
-        single = len({file for _, file in matches}) <= 1
-        ids[name] = tuple(int(number) for number, _ in matches) if single else None
-    return ids
+            db, table = _file_pattern(name.db), _file_pattern(name.table)
+        pattern = re.compile(f"{db}/(({table})(?:#[pP]#.*)?)", fold)
+        files[name] = [
+            File(int(row["id"]), m[1], m[2])
+            for row in found
+            if (m := pattern.fullmatch(row["name"]))
+        ]
+    return files
+
+
+def drop_orphans(
+    connection: Connection, flavor: Flavor, objects: Objects, now: Fingerprint
+) -> list[str]:
+    """Drops what InnoDB has of tables that don't exist, and returns its names. A MariaDB that is
+    killed while it creates a partitioned table may leave partitions without their table, which
+    stand in the way of the next attempt.
+
+    Raises PyMySQL's errors. A crash between two leaves the others, for the next attempt."""
+    if not flavor.is_mariadb:
+        return []
+    missing = [name for name in objects.tables if now.tables[str(name)] is None]
+    dropped = []
+    for name, files in innodb_files(connection, flavor, missing).items():
+        for file in files or ():
+            # Such a name is a file's; MariaDB Knowledge Base "Identifier to File Name Mapping".
+            where = quote_table(name.db, f"#mysql50#{file.name}")
+            connection.query(f"DROP TABLE IF EXISTS {where}")
+            dropped.append(f"{name.db}/{file.name}")
+    return dropped
 
 
 def _file_name(connection: Connection, name: str) -> str:

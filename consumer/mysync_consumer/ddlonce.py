@@ -152,6 +152,12 @@ class _Execution:
             self.log.info("it took effect before", statement=self.failures.statement)
             self._end()
             return Outcome.DONE_BEFORE
+        if entry is not None and entry.is_begun("lock"):
+            orphans = ddlfingerprint.drop_orphans(
+                self.connection, self.session.flavor, self.objects, now
+            )
+            if orphans:
+                self.log.warning("dropped what the target's crash left", files=orphans)
         unseen = blind(self.verb, self.first_word, now, self.objects.renames)
         if unseen:
             raise self.failures.blind(unseen)

@@ -256,7 +256,8 @@ def variables_of(
     `keep_modes`: bits of the target's own sql_mode, as its applier keeps NO_DIR_IN_CREATE."""
     modes = (context.sql_mode or 0) & ~NO_DIR_IN_CREATE | keep_modes
     yield "sql_mode", str(modes & MYSQL_MODES if mysql else modes)
-    yield "time_zone", f"'{context.time_zone or '+00:00'}'"
+    zone = (context.time_zone or "+00:00").replace("'", "''")
+    yield "time_zone", f"'{zone}'"
     micros = context.timestamp_us
     yield "timestamp", f"{micros // 10**6}.{micros % 10**6:06d}" if micros else "DEFAULT"
     yield "foreign_key_checks", str(int(context.foreign_key_checks is not False))

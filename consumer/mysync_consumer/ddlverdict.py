@@ -2,9 +2,10 @@
 
 This decides where the target has no GTID that would say so, after a statement was begun and its
 answer never seen. The target's atomic DDL is relied upon: a statement has all of its effect or
-none, save a list of tables to drop and DROP DATABASE, which are gone on with, and MariaDB's CREATE
-OR REPLACE, which may leave neither table. What is neither as before nor as it must be after isn't
-decided.
+none, save a list of tables to drop and DROP DATABASE, which are gone on with, and what MariaDB
+doesn't promise: CREATE OR REPLACE may leave neither table, TRUNCATE may empty some partitions, a
+rename or another management of partitions may leave a table that can't be opened. What is neither
+as before nor as it must be after isn't decided.
 
 A statement that has no effect to be seen may run again: what is the same by definition and by
 InnoDB's numbers is made the same once more (a rebuild, a counter, IF EXISTS).
@@ -41,6 +42,7 @@ class Form(Enum):
     CREATE = auto()
     DROP = auto()
     CHANGE = auto()
+    EMPTY = auto()
     RENAME = auto()
     REPEATABLE = auto()
     """Has no objects; a second run does the same, or is refused."""
@@ -56,7 +58,7 @@ _FORMS: Final = {
     Verb.DROP_VIEW: ("tables", Form.DROP),
     Verb.ALTER_TABLE: ("tables", Form.CHANGE),
     Verb.ALTER_SEQUENCE: ("tables", Form.CHANGE),
-    Verb.TRUNCATE_TABLE: ("tables", Form.CHANGE),
+    Verb.TRUNCATE_TABLE: ("tables", Form.EMPTY),
     Verb.CREATE_INDEX: ("tables", Form.CHANGE),
     Verb.DROP_INDEX: ("tables", Form.CHANGE),
     Verb.RENAME_TABLE: ("tables", Form.RENAME),
@@ -96,11 +98,16 @@ def decide(
     is_: Things = getattr(now, kind)
     if form is Form.OPAQUE or not was or was.keys() != is_.keys():
         return Verdict(Effect.UNDECIDED, "what it changes isn't known")
+    torn = [f"{name} {thing.text}" for name, thing in is_.items() if thing and thing.is_torn]
+    if torn:
+        return Verdict(Effect.UNDECIDED, f"the target's crash has torn {'; '.join(torn)}")
     match form:
         case Form.CREATE:
             return _created(was, is_)
         case Form.DROP:
             return _dropped(was, is_)
+        case Form.EMPTY:
+            return _emptied(was, is_)
         case Form.RENAME:
             return _renamed(was, is_, renames)
         case _:
@@ -124,13 +131,26 @@ def _dropped(was: Things, is_: Things) -> Verdict:
 
 
 def _changed(was: Things, is_: Things) -> Verdict:
-    same = [name for name in was if was[name] == is_[name]]
-    if len(same) == len(was):
+    if len(was) == 1:
+        # The same definition: what it does to the rows (TRUNCATE PARTITION, a rebuild) it may do
+        # twice. MariaDB may have done it to some of the partitions.
+        (before,), (now,) = was.values(), is_.values()
+        same = before == now or (before and now and before.text == now.text)
+        return Verdict(Effect.NONE if same else Effect.DONE)
+    same_ones = [name for name in was if was[name] == is_[name]]
+    if len(same_ones) == len(was):
         blind = _blind_to_exchange(was)
         return Verdict(Effect.UNDECIDED, blind) if blind else Verdict(Effect.NONE)
-    if same:
-        return Verdict(Effect.UNDECIDED, f"only {', '.join(same)} is as it was")
+    if same_ones:
+        return Verdict(Effect.UNDECIDED, f"only {', '.join(same_ones)} is as it was")
     return Verdict(Effect.DONE)
+
+
+def _emptied(was: Things, is_: Things) -> Verdict:
+    """TRUNCATE may run twice, and has to where MariaDB emptied some of the partitions."""
+    old = {number for thing in was.values() if thing for number in thing.ids or ()}
+    new = {number for thing in is_.values() if thing for number in thing.ids or ()}
+    return Verdict(Effect.DONE if new and not new & old else Effect.NONE)
 
 
 def _blind_to_exchange(was: Things) -> str:

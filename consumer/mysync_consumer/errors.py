@@ -10,7 +10,9 @@
     ├── DataError                   4
     │   ├── ApplyRefused                the target refused an event; becomes a Divergence
     │   ├── TooLarge                    a row needs a greater max_allowed_packet on the target
+    │   ├── StatementFailed             the target refused a statement of the source
     │   ├── StatementRefused            a statement that can't be executed on this target
+    │   ├── DdlUndecided                whether a statement took effect can't be told
     │   ├── StoppedByInstruction        another process found a divergence: all stop
     │   └── UnsupportedRecord           a record that this version can't apply
     └── TransientError              1
