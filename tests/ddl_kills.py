@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from statement_rig import Target
 from mysync_consumer.ddlonce import Outcome
 from mysync_consumer.errors import DdlUndecided
 from mysync_lab.layout import wait_until
 from mysync_lab.sql import SqlServer
 from mysync_runtime.errors import TransientError
 from mysync_schemas.control import Ddl
+from statement_rig import Target
 
 ROWS = 3_000
 FILL = (

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Final
 
-from mysync_consumer import ddllog
 from mysync_consumer.ddlfingerprint import Objects
 from mysync_consumer.ddlgrants import lacking_for_statements
 from mysync_consumer.ddlsession import StatementSession
@@ -20,11 +19,8 @@ PRIVILEGE_CODES: Final = frozenset({1044, 1142, 1143, 1227, 1370, 1419})
 class Failures:
     """Makes the errors of one statement."""
 
-    def __init__(
-        self, session: StatementSession, pipeline: str, ddl: Ddl, objects: Objects
-    ) -> None:
+    def __init__(self, session: StatementSession, ddl: Ddl, objects: Objects) -> None:
         self._session = session
-        self._pipeline = pipeline
         self._ddl = ddl
         self._objects = objects
 
@@ -63,8 +59,8 @@ class Failures:
             f"a statement of the source can't be executed on the target: {text}; it is:"
             f" {self.statement}",
             where=self._place,
-            mend=f"{mend} If you make the change there by hand: {self._by_hand('done')}. To go on"
-            " without it, give it the state 'skip'.",
+            mend=f"{mend} If you make the change there by hand: {self._word('done')}. To go on"
+            f" without it: {self._word('skip')}.",
         )
 
     def undecided(self, why: str) -> DdlUndecided:
@@ -73,13 +69,12 @@ class Failures:
             f" told: {why}; it is: {self.statement}",
             where=self._place,
             mend="Compare the target with mysync.ddl_log.fingerprint there, which says what it was"
-            f" before. If it took effect: {self._by_hand('done')}. If it didn't: DELETE FROM"
-            f" {ddllog.TABLE} WHERE pipeline='{self._pipeline}' AND id={self._ddl.id}. Then start"
-            " again.",
+            f" before. If it took effect: {self._word('done')}. If it didn't: {self._word('retry')}."
+            " Then start again.",
         )
 
-    def _by_hand(self, state: str) -> str:
-        return ddllog.by_hand(self._pipeline, self._ddl, state)
+    def _word(self, word: str) -> str:
+        return f"`mysync-consumer ddl {word} {self._ddl.id}`"
 
     def _grants(self) -> Iterator[str]:
         connection = self._session.connection

@@ -82,11 +82,3 @@ def ended(connection: Connection, pipeline: str, ddl: Ddl, state: str = "done") 
             " state = VALUES(state), statement = VALUES(statement), done_at = VALUES(done_at)",
             (pipeline, ddl.id, ddl.seq, state, ddl.sql),
         )
-
-
-def by_hand(pipeline: str, ddl: Ddl, state: str) -> str:
-    """The statement that marks it."""
-    return (
-        f"REPLACE INTO {TABLE} SET pipeline='{pipeline}', id={ddl.id}, seq={ddl.seq},"
-        f" state='{state}', statement=''"
-    )

@@ -92,7 +92,7 @@ class _Execution:
         self.verb = Verb[ddl.verb] if ddl.verb else Verb.UNKNOWN
         self.first_word = first_word(ddl, mariadb=session.flavor.is_mariadb)
         self.gtid = f"{pipeline.uuid}:{ddl.id}"
-        self.failures = Failures(session, pipeline.name, ddl, objects)
+        self.failures = Failures(session, ddl, objects)
         self.log = get_logger("ddl").bind(id=ddl.id, seq=ddl.seq)
 
     def run(self) -> Outcome:
