@@ -69,8 +69,8 @@ class Failures:
             f" told: {why}; it is: {self.statement}",
             where=self._place,
             mend="Compare the target with mysync.ddl_log.fingerprint there, which says what it was"
-            f" before. If it took effect: {self._word('done')}. If it didn't: {self._word('retry')}."
-            " Then start again.",
+            f" before. If it took effect: {self._word('done')}; if it didn't:"
+            f" {self._word('retry')}. Then start again.",
         )
 
     def _word(self, word: str) -> str:

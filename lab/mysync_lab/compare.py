@@ -29,10 +29,10 @@ SHOWN = 10
 _LOOKED_AT = 200_000
 
 _AUTO_INCREMENT = re.compile(r"\sAUTO_INCREMENT=\d+")
-# A collation belongs to one character set. Whether MySQL names that too depends on how the column
-# came to be, and its own replication doesn't keep it: after CREATE TABLE … SELECT a replica may say
-# more.
-_CHARSET = re.compile(r"CHARACTER SET \w+ (?=COLLATE )")
+# A collation belongs to one character set, and a set has a default one. Which of the two MySQL
+# names depends on how the column came to be, and its own replication doesn't keep that: after
+# CREATE TABLE … SELECT a replica may say more.
+_CHARSET = re.compile(r"CHARACTER SET (\w+)( COLLATE )?")
 _PARENT = re.compile(r"REFERENCES (?:`([^`]+)`\.)?`([^`]+)`")
 
 
@@ -167,7 +167,9 @@ def compare_table(
             table, counts[0], counts[1], None, None, (f"{lacking} lacks this table",)
         )
     ours = _with_names(create_statement(source, table), table.db, names or {})
-    definition = _definition_differences(ours, create_statement(target, other))
+    definition = _definition_differences(
+        ours, create_statement(target, other), _default_collations(source)
+    )
     columns, other_columns = columns_of(source, table), columns_of(target, other)
     if columns.names != other_columns.names:
         counts = [_count(*side) for side in sides]
@@ -285,9 +287,24 @@ def _differing_buckets(
     return f" WHERE LEFT({source[2].row_hash}, 3) IN ({chosen})"
 
 
-def _definition_differences(source: str, target: str) -> tuple[str, ...]:
+def _default_collations(server: Session) -> dict[str, str]:
+    """By character set."""
+    found = rows(
+        server,
+        "SELECT character_set_name, default_collate_name FROM information_schema.character_sets",
+    )
+    return {str(charset): str(collation) for charset, collation in found}
+
+
+def _definition_differences(
+    source: str, target: str, defaults: Mapping[str, str]
+) -> tuple[str, ...]:
+    def spelled(found: re.Match[str]) -> str:
+        """Its collation alone."""
+        return "COLLATE " if found[2] else f"COLLATE {defaults.get(found[1], found[1])}"
+
     ours, theirs = (
-        _CHARSET.sub("", _AUTO_INCREMENT.sub("", text)).splitlines()[1:]
+        _CHARSET.sub(spelled, _AUTO_INCREMENT.sub("", text)).splitlines()[1:]
         for text in (source, target)
     )
     if ours == theirs:
