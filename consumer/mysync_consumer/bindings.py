@@ -170,7 +170,7 @@ class Bindings:
         tables = self.control.knowledge.tables(generation)
         for member in sorted(joined.members, key=str):
             schema = tables.get(member)
-            if schema is None or schema.state == "inferred":
+            if schema is None or not foreignkeys.are_known(schema):
                 continue
             for key in schema.foreign_keys:
                 parent = foreignkeys.parent_of(key)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mysync_schemas.envelope import CASCADES_LOGGED, NO_FOREIGN_KEY_CHECKS
-from mysync_schemas.table import ForeignKey, TableId, TableSchema
+from mysync_schemas.table import UNKNOWN_ACTION, ForeignKey, TableId, TableSchema
 
 PASSIVE = frozenset({"NO ACTION", "RESTRICT", ""})
 
@@ -26,6 +26,13 @@ class Component:
 def acts(key: ForeignKey) -> bool:
     """Whether the key writes rows by itself; one whose actions aren't known ("UNKNOWN") may."""
     return not {key.on_delete, key.on_update} <= PASSIVE
+
+
+def are_known(schema: TableSchema) -> bool:
+    """Whether a version's keys are all that the table has, as they are."""
+    return schema.state == "defined" and all(
+        key.on_delete != UNKNOWN_ACTION for key in schema.foreign_keys
+    )
 
 
 def parent_of(key: ForeignKey) -> TableId:

@@ -3,11 +3,12 @@
 A statement says which tables it makes, changes, renames and drops, not what they look like
 afterwards. So a table that it makes or changes gets an *inferred* version without columns, which
 keeps the foreign keys that there were and takes those that the statement names: whatever they join
-must stay in one order. A renamed table is what it was, under another name. Whose definition has to
-be read again is *uncertain*.
+must stay in one order. A renamed table is what it was, under another name. Tables whose foreign
+keys refer to a changed one have other keys, maybe (a column there may have another name). Whose
+definition has to be read again is *uncertain*.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from mysync_schemas.effects import Effects
@@ -104,21 +105,35 @@ def _possible_keys(
     known: TableSchema | None, references: Iterable[TableId]
 ) -> tuple[ForeignKey, ...]:
     before = () if known is None else known.foreign_keys
-    return (
-        *before,
-        *(
-            ForeignKey(
-                name="",
-                columns=(),
-                referenced_db=parent.db,
-                referenced_table=parent.table,
-                referenced_columns=(),
-                on_delete=UNKNOWN_ACTION,
-                on_update=UNKNOWN_ACTION,
-            )
-            for parent in references
-        ),
+    return (*before, *map(_unknown, references))
+
+
+def _unknown(parent: TableId) -> ForeignKey:
+    """A key of which no more is known than what it refers to."""
+    return ForeignKey(
+        name="",
+        columns=(),
+        referenced_db=parent.db,
+        referenced_table=parent.table,
+        referenced_columns=(),
+        on_delete=UNKNOWN_ACTION,
+        on_update=UNKNOWN_ACTION,
     )
+
+
+def _refers(key: ForeignKey, table: TableId) -> bool:
+    return (key.referenced_db, key.referenced_table) == table
+
+
+def _change_keys(
+    after: Evolution, parent: TableId, changed: Callable[[ForeignKey], ForeignKey]
+) -> None:
+    """Changes the foreign keys of the tables that refer to `parent`."""
+    for table, other in after.schemas.items():
+        if any(_refers(key, parent) for key in other.foreign_keys):
+            keys = tuple(dict.fromkeys(map(changed, other.foreign_keys)))
+            after.schemas[table] = other.model_copy(update={"foreign_keys": keys})
+            after.uncertain.add(table)
 
 
 def _change(
@@ -128,6 +143,7 @@ def _change(
     kind = table_type if known is None or known.table_type == "BASE TABLE" else known.table_type
     after.schemas[table] = placeholder(table, known, _possible_keys(known, references), kind)
     after.uncertain.add(table)
+    _change_keys(after, table, lambda key: _unknown(table) if _refers(key, table) else key)
 
 
 def _drop(after: Evolution, table: TableId) -> None:
@@ -155,14 +171,5 @@ def _rename(after: Evolution, old: TableId, new: TableId) -> None:
         )
     after.schemas[new] = renamed
     after.uncertain.add(new)
-    for table, other in after.schemas.items():
-        if any((k.referenced_db, k.referenced_table) == old for k in other.foreign_keys):
-            keys = tuple(_referring(key, old, new) for key in other.foreign_keys)
-            after.schemas[table] = other.model_copy(update={"foreign_keys": keys})
-            after.uncertain.add(table)
-
-
-def _referring(key: ForeignKey, old: TableId, new: TableId) -> ForeignKey:
-    if (key.referenced_db, key.referenced_table) != old:
-        return key
-    return key.model_copy(update={"referenced_db": new.db, "referenced_table": new.table})
+    there = {"referenced_db": new.db, "referenced_table": new.table}
+    _change_keys(after, old, lambda key: key.model_copy(update=there) if _refers(key, old) else key)

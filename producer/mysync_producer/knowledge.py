@@ -32,6 +32,7 @@ from mysync_runtime.log import get_logger
 from mysync_runtime.settings import Settings
 from mysync_schemas.control import CharsetRecord, FoldRecord
 from mysync_schemas.markers import Line
+from mysync_schemas.statement import Verb
 from mysync_schemas.table import TableId, TableSchema
 
 __all__ = ["Knowledge"]
@@ -93,6 +94,8 @@ class Knowledge:
     def follow(self, change: Change, seq: int) -> list[TableSchema]:
         """After a statement that is carried at line `seq`: the versions that hold from there, to be
         told."""
+        if change.verb is Verb.TRUNCATE_TABLE:
+            return []
         evolution = evolve(
             self.definitions.schemas,
             self._uncertain,

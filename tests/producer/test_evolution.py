@@ -126,3 +126,14 @@ def test_a_table_made_anew_forgets_nothing_that_may_still_join_it() -> None:
     found = after("CREATE OR REPLACE TABLE t (id INT REFERENCES p (id))", defined("t", "old"))
     keys = {key.referenced_table for key in found.schemas[app("t")].foreign_keys}
     assert keys == {"p"}
+
+
+def test_keys_that_refer_to_a_changed_table_are_not_known_any_more() -> None:
+    """A column there may have another name now, and so has the key."""
+    child = defined("child", "parent", "other")
+    found = after("ALTER TABLE parent RENAME COLUMN id TO number", defined("parent"), child)
+    keys = {key.referenced_table: key for key in found.schemas[app("child")].foreign_keys}
+    assert (keys["parent"].on_delete, keys["parent"].columns) == (UNKNOWN_ACTION, ())
+    assert keys["other"] == child.foreign_keys[1]
+    assert found.uncertain == {app("parent"), app("child")}
+    assert found.schemas[app("child")].columns == child.columns
