@@ -49,7 +49,8 @@ class Failures:
         return self._failed(
             0,
             f"after a crash nobody could tell whether it took effect ({why})",
-            f"GRANT PROCESS ON *.* TO {account} on the target, then start again.",
+            f"GRANT PROCESS ON *.* TO {account} on the target; if it has that, let the target use"
+            " GTIDs (gtid_mode). Then start again.",
         )
 
     def _failed(self, code: int, text: str, mend: str) -> StatementFailed:

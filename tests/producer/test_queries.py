@@ -1,14 +1,13 @@
 """What a logged statement's meaning depends on, against what the session that ran it says of
 itself."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from logged_query import last_query
 from mysync_lab.sql import SqlServer
 from mysync_lab.tables import Session, execute, rows
-from mysync_producer.events import HEADER_SIZE, EventType
 from mysync_producer.queries import context_of, parse_query
 
 pytestmark = pytest.mark.xdist_group("own servers")
@@ -56,21 +55,6 @@ def server(
     request: pytest.FixtureRequest, own_mysql: SqlServer, own_mariadb: SqlServer
 ) -> SqlServer:
     return {"mysql": own_mysql, "mariadb": own_mariadb}[request.param]
-
-
-def last_query(server: SqlServer, connection: Session) -> tuple[int, bytes]:
-    """Seconds and body of the last QUERY event in the log."""
-    status = "SHOW MASTER STATUS" if is_mariadb(server) else "SHOW BINARY LOG STATUS"
-    file, _ = rows(connection, status)[0][:2]
-    data = (Path(server.data_dir) / str(file)).read_bytes()
-    at, found = 4, (0, b"")
-    while at < len(data):
-        size = int.from_bytes(data[at + 9 : at + 13], "little")
-        if data[at + 4] == EventType.QUERY:
-            body = data[at + HEADER_SIZE : at + size - 4]  # without its checksum
-            found = (int.from_bytes(data[at : at + 4], "little"), body)
-        at += size
-    return found
 
 
 def is_mariadb(server: SqlServer) -> bool:
