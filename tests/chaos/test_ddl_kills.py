@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from crashes import BEGINNING, POINTS, is_producers
+from crashes import STATEMENTS, is_producers
 from ddl_rig import OBJECTS, assert_each_once, control_owner, log_end, under_way
 from ddl_rounds import Rounds, Rows
 from fix_pipeline import Replica
@@ -37,12 +37,7 @@ KINDS = ("mysql", "mariadb")
 VICTIMS = ("target", "target", "owner", "owner", "waiting", "producer")
 
 # Points that only a statement or a line passes, of either service.
-DDL_POINTS = [
-    point
-    for point in POINTS
-    if point not in BEGINNING
-    and (point.startswith(("ddl.", "control.", "line.")) or ".ddl" in point or "schema" in point)
-]
+DDL_POINTS = sorted({*STATEMENTS, "producer.adoption", "line.waiting", "line.opened"})
 
 # Of all that this process ran.
 ran: list[tuple[str, int]] = []
