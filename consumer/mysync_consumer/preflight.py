@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 from mysync_consumer import tables, target, via
 from mysync_consumer.bindings import renamed
+from mysync_consumer.ddlgrants import lacking_for_statements
 from mysync_consumer.errors import GroupConflict
 from mysync_consumer.strictmodes import STRICT_MODES, lenient
 from mysync_consumer.via import Way
@@ -59,6 +60,11 @@ def require(connection: Connection, settings: Settings) -> Way:
             "the target isn't set up for exact replication",
             failures,
             where=settings.target.address,
+        )
+    databases = [table.db for table in _named(settings)] or ["*"]
+    for lacking in lacking_for_statements(databases, account, grants, what, found):
+        get_logger("preflight").warning(
+            f"{lacking.cause}: a statement that needs it stops the pipeline", mend=lacking.mend
         )
     return way
 
