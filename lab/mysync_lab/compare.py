@@ -29,10 +29,10 @@ SHOWN = 10
 _LOOKED_AT = 200_000
 
 _AUTO_INCREMENT = re.compile(r"\sAUTO_INCREMENT=\d+")
-# A collation belongs to one character set. Whether MySQL names that too depends on how the column
-# came to be, and its own replication doesn't keep it: after CREATE TABLE … SELECT a replica may say
-# more.
-_CHARSET = re.compile(r"CHARACTER SET \w+ (?=COLLATE )")
+# How MySQL words a column's character set and collation depends on how the column came to be, and
+# its own replication doesn't keep that: after CREATE TABLE … SELECT and an ALTER a replica may say
+# more, or less. The collations themselves are compared beside.
+_CHARSET = re.compile(r" (?:CHARACTER SET|COLLATE) \w+")
 _PARENT = re.compile(r"REFERENCES (?:`([^`]+)`\.)?`([^`]+)`")
 
 
@@ -167,7 +167,10 @@ def compare_table(
             table, counts[0], counts[1], None, None, (f"{lacking} lacks this table",)
         )
     ours = _with_names(create_statement(source, table), table.db, names or {})
-    definition = _definition_differences(ours, create_statement(target, other))
+    definition = _definition_differences(
+        ours + _collations(source, table),
+        create_statement(target, other) + _collations(target, other),
+    )
     columns, other_columns = columns_of(source, table), columns_of(target, other)
     if columns.names != other_columns.names:
         counts = [_count(*side) for side in sides]
@@ -283,6 +286,18 @@ def _differing_buckets(
     buckets = sorted(b for b in ours.keys() | theirs.keys() if ours.get(b) != theirs.get(b))[:4]
     chosen = ", ".join(f"'{bucket}'" for bucket in buckets) or "''"
     return f" WHERE LEFT({source[2].row_hash}, 3) IN ({chosen})"
+
+
+def _collations(server: Session, table: TableName) -> str:
+    """A line for each column that has one."""
+    found = rows(
+        server,
+        "SELECT column_name, collation_name FROM information_schema.columns"
+        " WHERE table_schema = %s AND table_name = %s AND collation_name IS NOT NULL"
+        " ORDER BY ordinal_position",
+        [table.db, table.table],
+    )
+    return "".join(f"\n{quote(str(name))} has {collation}" for name, collation in found)
 
 
 def _definition_differences(source: str, target: str) -> tuple[str, ...]:
