@@ -29,10 +29,10 @@ SHOWN = 10
 _LOOKED_AT = 200_000
 
 _AUTO_INCREMENT = re.compile(r"\sAUTO_INCREMENT=\d+")
-# A collation belongs to one character set, and a set has a default one. Which of the two MySQL
-# names depends on how the column came to be, and its own replication doesn't keep that: after
-# CREATE TABLE … SELECT a replica may say more.
-_CHARSET = re.compile(r"CHARACTER SET (\w+)( COLLATE )?")
+# How MySQL words a column's character set and collation depends on how the column came to be, and
+# its own replication doesn't keep that: after CREATE TABLE … SELECT and an ALTER a replica may say
+# more, or less. The collations themselves are compared beside.
+_CHARSET = re.compile(r" (?:CHARACTER SET|COLLATE) \w+")
 _PARENT = re.compile(r"REFERENCES (?:`([^`]+)`\.)?`([^`]+)`")
 
 
@@ -168,7 +168,8 @@ def compare_table(
         )
     ours = _with_names(create_statement(source, table), table.db, names or {})
     definition = _definition_differences(
-        ours, create_statement(target, other), _default_collations(source)
+        ours + _collations(source, table),
+        create_statement(target, other) + _collations(target, other),
     )
     columns, other_columns = columns_of(source, table), columns_of(target, other)
     if columns.names != other_columns.names:
@@ -287,24 +288,21 @@ def _differing_buckets(
     return f" WHERE LEFT({source[2].row_hash}, 3) IN ({chosen})"
 
 
-def _default_collations(server: Session) -> dict[str, str]:
-    """By character set."""
+def _collations(server: Session, table: TableName) -> str:
+    """A line for each column that has one."""
     found = rows(
         server,
-        "SELECT character_set_name, default_collate_name FROM information_schema.character_sets",
+        "SELECT column_name, collation_name FROM information_schema.columns"
+        " WHERE table_schema = %s AND table_name = %s AND collation_name IS NOT NULL"
+        " ORDER BY ordinal_position",
+        [table.db, table.table],
     )
-    return {str(charset): str(collation) for charset, collation in found}
+    return "".join(f"\n{quote(str(name))} has {collation}" for name, collation in found)
 
 
-def _definition_differences(
-    source: str, target: str, defaults: Mapping[str, str]
-) -> tuple[str, ...]:
-    def spelled(found: re.Match[str]) -> str:
-        """Its collation alone."""
-        return "COLLATE " if found[2] else f"COLLATE {defaults.get(found[1], found[1])}"
-
+def _definition_differences(source: str, target: str) -> tuple[str, ...]:
     ours, theirs = (
-        _CHARSET.sub(spelled, _AUTO_INCREMENT.sub("", text)).splitlines()[1:]
+        _CHARSET.sub("", _AUTO_INCREMENT.sub("", text)).splitlines()[1:]
         for text in (source, target)
     )
     if ours == theirs:

@@ -243,3 +243,12 @@ def test_a_table_may_have_another_name_on_the_target(sides: tuple[Session, Sessi
     comparison = compare(here, there, {HERE: THERE}, tables=names)
     assert comparison.equal, comparison.differences
     assert [str(table.table) for table in comparison.tables] == [f"{HERE}.child", f"{HERE}.t"]
+
+
+def test_columns_of_other_collations_are_different(sides: tuple[Session, Session]) -> None:
+    here, there = sides
+    assert compared(sides, "VARCHAR(9) COLLATE utf8mb4_bin", "'a'", "'a'").equal
+    execute(there, f"ALTER TABLE {THERE}.t MODIFY c VARCHAR(9) COLLATE utf8mb4_general_ci")
+    comparison = compare(here, there, {HERE: THERE})
+    assert not comparison.equal
+    assert "only on the source: `c` has utf8mb4_bin" in str(comparison)
