@@ -72,6 +72,23 @@ def execute(
         raise error_of(error, "tell whether a statement is done") from error
 
 
+def skip(session: StatementSession, pipeline: Pipeline, ddl: Ddl, tenure: Tenure) -> Outcome:
+    """Does without the statement, for good: no owner that was stopped meanwhile can still execute
+    it. DONE_BEFORE when it took effect already, as far as `mysync.ddl_log` or its GTID says.
+
+    Raises as `execute`."""
+    tenure.check()
+    session.begin(None)
+    execution = _Execution(session, pipeline, ddl, Objects(), tenure)
+    try:
+        entry = ddllog.read(session.connection, pipeline.name, ddl.id)
+        if entry is None or entry.state not in _ENDED:
+            ddllog.ended(session.connection, pipeline.name, ddl, "skip")
+        return execution.run()
+    except (pymysql.err.Error, OSError) as error:
+        raise error_of(error, "mark a statement as skipped") from error
+
+
 class _Execution:
     """One attempt at one statement."""
 
@@ -119,14 +136,13 @@ class _Execution:
             return _ENDED[entry.state]
         ddlgtid.wait_until_free(self.connection, self.gtid, self.tenure)
         done = ddlgtid.is_executed(self.connection, self.gtid)
-        if entry is not None and entry.state == "skip":
-            if not done:
-                ddlgtid.consume(self.connection, self.gtid)
-            self._end("skipped")
-            return Outcome.SKIPPED
         if done:
             self._end()
             return Outcome.DONE_BEFORE
+        if entry is not None and entry.state == "skip":
+            ddlgtid.consume(self.connection, self.gtid)
+            self._end("skipped")
+            return Outcome.SKIPPED
         ddllog.started(self.connection, self.name, self.ddl, "gtid", None)
         crash.crash_point(STARTED)
         error = self._send(self.gtid)

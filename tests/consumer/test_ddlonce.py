@@ -11,7 +11,7 @@ from ddl_kills import Executing, Kills
 from ddl_rig import Target
 from fix_own_servers import WITHOUT_GTIDS
 from mysync_consumer import ddlgtid, ddllock
-from mysync_consumer.ddlonce import Outcome
+from mysync_consumer.ddlonce import Outcome, skip
 from mysync_consumer.ddlsession import StatementSession
 from mysync_consumer.errors import (
     DdlUndecided,
@@ -242,6 +242,23 @@ def test_one_marked_to_be_skipped_is_skipped_for_good(target: Target) -> None:
     assert target.execute(ddl) is Outcome.SKIPPED
     assert target.execute(ddl) is Outcome.SKIPPED
     assert target.state(ddl) == "skipped"
+    assert target.sql("SELECT id FROM a") == [(1,)]
+
+
+def test_what_the_owner_does_without_is_never_executed(target: Target) -> None:
+    target.sql(*A_AND_B)
+    ddl, done = target.ddl("DROP TABLE a, b"), target.ddl("ALTER TABLE a ADD x INT")
+    lose(target, ddl, after=False)
+    target.execute(done)
+    session = target.session()
+    assert skip(session, target.pipeline, ddl, target.tenure) is Outcome.SKIPPED
+    assert skip(session, target.pipeline, ddl, target.tenure) is Outcome.SKIPPED
+    assert skip(session, target.pipeline, done, target.tenure) is Outcome.DONE_BEFORE
+    session.close()
+    if with_gtids(target):  # an owner that was stopped before it sent it
+        gtid = f"{target.pipeline.uuid}:{ddl.id}"
+        target.sql(f"SET gtid_next = '{gtid}'", "DROP TABLE a, b", "SET gtid_next = 'AUTOMATIC'")
+    assert target.execute(ddl) is Outcome.SKIPPED
     assert target.sql("SELECT id FROM a") == [(1,)]
 
 
