@@ -8,10 +8,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import pymysql
+
 from mysync_lab.tables import Session, execute, quote, rows
 
 KINDS = ("database", "view", "trigger", "procedure", "function")
 """What can be compared."""
+
+_NO_SUCH_DATABASE, _NO_SUCH_TABLE, _INVALID_VIEW = 1049, 1146, 1356
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,17 @@ def _views(server: Session, db: str) -> dict[str, str]:
     )
     if names:
         execute(server, f"USE {quote(db)}")
-    return {
-        str(name): _said(rows(server, f"SHOW CREATE VIEW {quote(db)}.{quote(str(name))}")[0][1:])
-        for (name,) in names
-    }
+    return {str(name): _view(server, db, str(name)) for (name,) in names}
+
+
+def _view(server: Session, db: str, name: str) -> str:
+    """A view of what isn't there any more can't be shown: both servers say so."""
+    try:
+        return _said(rows(server, f"SHOW CREATE VIEW {quote(db)}.{quote(name)}")[0][1:])
+    except pymysql.err.Error as error:
+        if error.args[0] not in (_NO_SUCH_DATABASE, _NO_SUCH_TABLE, _INVALID_VIEW):
+            raise
+        return f"error {error.args[0]}"
 
 
 def _triggers(server: Session, db: str) -> dict[str, str]:

@@ -104,7 +104,8 @@ class Knowledge:
             table_type=change.table_type,
         )
         if self._reading is not None:
-            self._reading.forget(change.effects.tables | (evolution.uncertain - self._uncertain))
+            changed = {schema.table_id for schema in evolution.changed(self.definitions.schemas)}
+            self._reading.forget(change.effects.tables | changed)
         self._uncertain = evolution.uncertain
         return self._numbered(evolution, seq)
 
