@@ -43,18 +43,20 @@ def log_end(server: SqlServer) -> BinlogEnd:
 
 def executed(server: SqlServer, db: str, since: BinlogEnd) -> Counter[int]:
     """How often each numbered statement of the database is in the server's log since then."""
-    said = re.compile(rf"(?:^|; )/\* {db} ddl (\d+) \*/")
+    said = re.compile(rf"(?:^|; )/\* {db} ddl (\d+) \*/".encode())
     found: Counter[int] = Counter()
-    with server.connect(cursorclass=SSCursor) as connection, connection.cursor() as cursor:
+    # Statements are in their clients' character sets: bytes.
+    options = {"cursorclass": SSCursor, "use_unicode": False}
+    with server.connect(**options) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW BINARY LOGS")
-        for log in [str(name) for name, *_ in cursor.fetchall()]:
+        for log in [name.decode() for name, *_ in cursor.fetchall()]:
             number = int(log.rpartition(".")[2])
             if number < since.number:
                 continue
             start = since.pos if number == since.number else 4
             cursor.execute(f"SHOW BINLOG EVENTS IN '{log}' FROM {start}")
             for _, _, kind, _, _, info in cursor:
-                if kind == "Query" and (marker := said.search(str(info))):
+                if kind == b"Query" and (marker := said.search(info)):
                     found[int(marker.group(1))] += 1
     return found
 
