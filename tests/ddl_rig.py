@@ -43,13 +43,11 @@ def log_end(server: SqlServer) -> BinlogEnd:
 
 def executed(server: SqlServer, db: str, since: BinlogEnd) -> Counter[int]:
     """How often each numbered statement of the database is in the server's log since then."""
-    said = re.compile(rf"(?:^|; )/\* {db} ddl (\d+) \*/")
+    said = re.compile(rf"(?:^|; )/\* {db} ddl (\d+) \*/".encode())
     found: Counter[int] = Counter()
-    # Statements are in their clients' character sets: as bytes.
-    with (
-        server.connect(cursorclass=SSCursor, use_unicode=False) as connection,
-        connection.cursor() as cursor,
-    ):
+    # Statements are in their clients' character sets: bytes.
+    options = {"cursorclass": SSCursor, "use_unicode": False}
+    with server.connect(**options) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW BINARY LOGS")
         for log in [name.decode() for name, *_ in cursor.fetchall()]:
             number = int(log.rpartition(".")[2])
@@ -58,7 +56,7 @@ def executed(server: SqlServer, db: str, since: BinlogEnd) -> Counter[int]:
             start = since.pos if number == since.number else 4
             cursor.execute(f"SHOW BINLOG EVENTS IN '{log}' FROM {start}")
             for _, _, kind, _, _, info in cursor:
-                if kind == b"Query" and (marker := said.search(info.decode("latin-1"))):
+                if kind == b"Query" and (marker := said.search(info)):
                     found[int(marker.group(1))] += 1
     return found
 
