@@ -267,10 +267,6 @@ class SchemaChanges:
     ) -> int:
         """How many schema-changing statements were taken or refused."""
         said = settings(random_, mariadb=self._mariadb) if set_before else ()
-        if "SET NAMES gbk" in said and not "".join(step.statements).isascii():
-            # The servers word some statements anew in UTF-8 and say that it is the client's
-            # character set: what that makes of such names isn't what this is about.
-            said = ()
         for statement in said:
             charset = re.fullmatch(r"SET NAMES (\w+)", statement)
             if charset and not _readable(step.statements, charset.group(1)):
