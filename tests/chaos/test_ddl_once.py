@@ -11,10 +11,10 @@ from collections import Counter
 import pytest
 
 from ddl_kills import Kills
-from ddl_rig import Target
 from fix_own_servers import WITHOUT_GTIDS
 from fix_seed import seeds
 from mysync_lab.lab import Lab
+from statement_rig import Target
 
 pytestmark = pytest.mark.chaos
 

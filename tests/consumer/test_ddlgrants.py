@@ -2,11 +2,11 @@
 
 import pytest
 
-from ddl_rig import Target
 from mysync_consumer.ddlgrants import lacking_for_statements
 from mysync_lab.sql import SqlServer
 from mysync_runtime import mysql
 from mysync_runtime.errors import Failure
+from statement_rig import Target
 
 pytestmark = pytest.mark.xdist_group("own servers")
 

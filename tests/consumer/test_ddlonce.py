@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from ddl_kills import Executing, Kills
-from ddl_rig import Target
 from fix_own_servers import WITHOUT_GTIDS
 from mysync_consumer import ddlgtid, ddllock
 from mysync_consumer.ddlonce import Outcome, skip
@@ -25,6 +24,7 @@ from mysync_lab.layout import wait_until
 from mysync_lab.sql import SqlServer
 from mysync_runtime.errors import ConnectionLost
 from mysync_schemas.control import Ddl, DdlContext
+from statement_rig import Target
 
 pytestmark = pytest.mark.xdist_group("own servers")
 
