@@ -51,6 +51,12 @@ def objects_of(effects: Effects) -> Objects:
     )
 
 
+def _is_gone(statement: TargetStatement, code: int) -> bool:
+    """Whether a refused DROP had nothing to do. Of a list the others may be there still."""
+    names = len(statement.effects.dropped) + len(statement.effects.views)
+    return names <= 1 and code in GONE.get(statement.verb, ())
+
+
 class Execution:
     """Of one owner. `execute` and `compare` raise what keeps the pipeline from going on."""
 
@@ -100,21 +106,40 @@ class Execution:
                 self._log.info("statement left out", ddl=ddl.id, why=statement.skip)
                 return "skipped"
             context.quarantine.refresh(session.connection)
-            if held := sorted(filter(context.quarantine.holds, statement.source)):
-                self._missed(session, held, statement)
-                return "skipped"
+            held = frozenset(filter(context.quarantine.holds, statement.source))
+            if held:
+                return self._left_out(session, statement, held)
             return self._executed(statement)
         except StatementFailed as error:
-            if error.code in GONE.get(statement.verb, ()):
+            if _is_gone(statement, error.code):
                 self._log.warning("what it drops isn't there", ddl=ddl.id, answer=str(error.code))
+                self._skip(statement)
                 return "nothing to do"
             if context.settings.ddl.on_failure == "stop" or not statement.source:
                 raise
             self._set_aside(statement.source, error)
-            self._missed(session, statement.source, statement)
+            self._missed(session, statement)
             return "failed"
 
-    def _executed(self, statement: TargetStatement) -> str:
+    def _left_out(
+        self, session: Session, statement: TargetStatement, held: frozenset[TableId]
+    ) -> str:
+        """A statement on a table that is set aside. Other tables that it is about miss it too."""
+        others = statement.source - held
+        if others:
+            names = ", ".join(map(str, sorted(held)))
+            self._set_aside(
+                others,
+                StatementRefused(
+                    f"a statement is about {names} too, which is set aside: {statement.shown}",
+                    where=statement.place,
+                ),
+            )
+        self._missed(session, statement)
+        return "skipped"
+
+    def _on_target(self, statement: TargetStatement) -> tuple[StatementSession, Ddl]:
+        """A session for statements, and the statement as the target gets it."""
         if self._statements is None:
             settings = self._context.settings
             self._statements = StatementSession.open(settings.target, settings.apply)
@@ -125,16 +150,24 @@ class Execution:
                 "verb": statement.verb.name,
             }
         )
+        return self._statements, ddl
+
+    def _executed(self, statement: TargetStatement) -> str:
+        session, ddl = self._on_target(statement)
         outcome = ddlonce.execute(
-            self._statements, self._pipeline, ddl, objects_of(statement.effects), self._tenure
+            session, self._pipeline, ddl, objects_of(statement.effects), self._tenure
         )
         return _WORDS[outcome]
 
-    def _missed(
-        self, session: Session, tables: Iterable[TableId], statement: TargetStatement
-    ) -> None:
-        """Quarantined tables that miss a statement can't be brought back by their rows alone."""
-        for table in sorted(tables):
+    def _skip(self, statement: TargetStatement) -> None:
+        """Does without it, for good: nor can an owner that was frozen meanwhile execute it."""
+        session, ddl = self._on_target(statement)
+        ddlonce.skip(session, self._pipeline, ddl, self._tenure)
+
+    def _missed(self, session: Session, statement: TargetStatement) -> None:
+        """Tables that miss a statement can't be brought back by their rows alone."""
+        self._skip(statement)
+        for table in sorted(statement.source):
             why = f"{statement.place} was not executed: {statement.shown}"
             self._context.quarantine.resync_only(session.connection, table, why)
             self._log.warning("statement left out", table=str(table), statement=statement.place)
