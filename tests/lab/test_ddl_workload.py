@@ -14,7 +14,7 @@ from mysync_lab.workload.ddl import SchemaChanges
 from mysync_lab.workload.ddlkinds import kinds
 
 OBJECTS = ("database", "view", "trigger")
-STEPS = 700
+STEPS = 400
 DB = "ddl_workload"
 
 
