@@ -21,9 +21,7 @@ from typing import Any, Final
 
 import pymysql
 
-from mysync_consumer.errors import TargetBusy, TargetUnavailable
-from mysync_consumer.session import BUSY_CODES, NET_TIMEOUT, PROGRAM
-from mysync_runtime.errors import ConnectionLost, CredentialsError, MysyncError
+from mysync_consumer.session import NET_TIMEOUT, PROGRAM, error_of
 from mysync_runtime.mysql import (
     Connection,
     ErrorClass,
@@ -300,21 +298,3 @@ def _same(now: str, wanted: str) -> bool:
     """Whether SHOW VARIABLES' text is the value."""
     words = {"ON": "1", "YES": "1", "OFF": "0", "NO": "0"}
     return words.get(now.upper(), now.upper().split(".")[0]) == wanted.upper()
-
-
-def error_of(error: BaseException, doing: str) -> MysyncError:
-    """What an error of the server, or of the connection to it, means."""
-    text = f"can't {doing} on the target: {message_of(error)}"
-    if isinstance(error, MysyncError):
-        return error
-    if code_of(error) in BUSY_CODES:
-        return TargetBusy(text)
-    match classify(error):
-        case ErrorClass.LOST:
-            return ConnectionLost(text)
-        case ErrorClass.TRANSIENT:
-            return TargetUnavailable(text)
-        case ErrorClass.CREDENTIALS:
-            return CredentialsError(text)
-        case _:
-            return MysyncError(text)

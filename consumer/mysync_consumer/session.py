@@ -166,7 +166,7 @@ class Session:
             raise
         except (pymysql.err.Error, OSError) as error:
             _close(connection)
-            raise _error(error, "set up the session") from error
+            raise error_of(error, "set up the session") from error
         row_events = apply.via != "sql"
         return cls(connection, identity, apply.session_wait_timeout, row_events=row_events)
 
@@ -186,7 +186,7 @@ class Session:
             try:
                 self.connection.ping(reconnect=False)
             except (pymysql.err.Error, OSError) as error:
-                raise _error(error, "keep the session alive") from error
+                raise error_of(error, "keep the session alive") from error
             self._used = time.monotonic()
 
     def transact(
@@ -362,7 +362,7 @@ class Session:
         """Rolls back and says what an error in the transaction means."""
         if classify(error) is ErrorClass.LOST:
             self.close()
-            return _error(error, "apply")
+            return error_of(error, "apply")
         warnings: tuple[str, ...] = ()
         with contextlib.suppress(pymysql.err.Error, OSError):
             warnings = tuple(
@@ -372,7 +372,7 @@ class Session:
         if code_of(error) in BUSY_CODES:
             return TargetBusy(f"the target is busy: {message_of(error)}")
         if classify(error) in (ErrorClass.TRANSIENT, ErrorClass.CREDENTIALS):
-            return _error(error, "apply")
+            return error_of(error, "apply")
         return ApplyRefused(code_of(error) or 0, str(error.args[-1]), warnings=warnings)
 
     def _commit(self) -> None:
@@ -468,8 +468,13 @@ def read_labels(connection: Connection, select: bytes) -> Labels:
     return found
 
 
-def _error(error: BaseException, doing: str) -> MysyncError:
+def error_of(error: BaseException, doing: str) -> MysyncError:
+    """What an error of the target, or of the connection to it, means."""
+    if isinstance(error, MysyncError):
+        return error
     text = f"can't {doing} on the target: {message_of(error)}"
+    if code_of(error) in BUSY_CODES:
+        return TargetBusy(text)
     match classify(error):
         case ErrorClass.LOST:
             return ConnectionLost(text)
