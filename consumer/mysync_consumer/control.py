@@ -8,6 +8,7 @@ for.
 
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -25,6 +26,9 @@ from mysync_schemas.charset import Charset, CharsetTable, charsets_of
 from mysync_schemas.errors import SchemaError
 from mysync_schemas.markers import Line
 from mysync_schemas.table import TableId, TableSchema
+
+POLL_SECONDS = 0.2
+BATCH = 500
 
 SCHEMA_PATIENCE = 10.0
 """Seconds that a worker waits for a schema that rows already use, before it claims again."""
@@ -57,6 +61,7 @@ class Control:
         self._last_version = 0
         self.knowledge = Knowledge()
         self.statements: dict[int, records.Ddl] = {}
+        self._in_order: list[records.Ddl] = []
         self._stated: set[str] = set()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
@@ -139,13 +144,8 @@ class Control:
             return found
 
     def _behind(self, frontier: int) -> records.Ddl | None:
-        # Newest first: all but the last few are done.
-        found = None
-        for statement in reversed(self.statements.values()):
-            if statement.seq <= frontier:
-                break
-            found = statement
-        return found
+        at = bisect_right(self._in_order, frontier, key=lambda statement: statement.seq)
+        return self._in_order[at] if at < len(self._in_order) else None
 
     def _run(self) -> None:
         try:
@@ -159,7 +159,9 @@ class Control:
         try:
             consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
             while not self._ended.is_set() and not self._stop.requested:
-                for message in consumer.consume(500, 0.2):
+                # `consume` with a timeout would wait until that is over or the batch is full.
+                first = consumer.poll(POLL_SECONDS)
+                for message in [] if first is None else [first, *consumer.consume(BATCH, 0)]:
                     error = message.error()
                     value, offset = message.value(), message.offset()
                     if error is not None:
@@ -210,6 +212,7 @@ class Control:
                 self._last_version = record.id
             elif isinstance(record, records.Ddl):
                 self.statements[record.id] = record
+                self._in_order.append(record)
                 self._stated.update(record.tables)
             elif isinstance(record, records.CharsetRecord) and charset is not None:
                 self._charsets[record.id] = charset
