@@ -445,7 +445,8 @@ def test_possible_foreign_keys_join_tables_and_may_act() -> None:
 def test_foreign_keys_of_inferred_versions_are_not_compared() -> None:
     """Nothing is asked of the target: there is no session."""
     kid = placeholder("d", "kid", [possible("not replicated")])
-    control = SimpleNamespace(tables=lambda: {kid.table_id: kid})
+    known = SimpleNamespace(tables=lambda _generation: {kid.table_id: kid})
+    control = SimpleNamespace(knowledge=known)
     bindings = Bindings("p", control, RenameSettings())  # type: ignore[arg-type]
     joined = components([kid])[kid.table_id]
-    bindings.compare_foreign_keys(joined, None)  # type: ignore[arg-type]
+    bindings.compare_foreign_keys(joined, None, 1)  # type: ignore[arg-type]
