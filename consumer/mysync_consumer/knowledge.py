@@ -22,7 +22,9 @@ class Knowledge:
         self._tables: dict[int, dict[TableId, TableSchema]] = {0: {}}
 
     def take(self, version: TableSchema) -> None:
-        """One more version, whose seq isn't below the last one's."""
+        """One more version, whose seq isn't below the last one's. All are kept, without their Avro
+        schemas: what rows look like, the columns say."""
+        version = version.model_copy(update={"value_schema": "", "key_schema": None})
         if version.value_schema_id:
             self._by_schema.setdefault(version.value_schema_id, []).append(version)
         self._versions.append(version)
