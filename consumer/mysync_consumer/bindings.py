@@ -5,6 +5,7 @@ row images from them (`Layouts`: neither is shared by threads). A definition is 
 shape check has failed; layouts are made again when the control topic knows more of any table."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from mysync_consumer import foreignkeys, target
 from mysync_consumer.control import Control
@@ -89,6 +90,15 @@ def matched_wrongly(schema: TableSchema, table: TargetTable) -> bool:
     return not identity_in(schema, table) and table.flavor == "mariadb" and bool(table.unique_keys)
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """`joined`: the component of each table that foreign keys join with others. `sources`: by the
+    target's names, the tables that are written there."""
+
+    joined: Mapping[TableId, foreignkeys.Component]
+    sources: Mapping[TableId, list[TableId]]
+
+
 class Bindings:
     """Readers of schemas, shared by the workers of a process, and how they are bound."""
 
@@ -101,6 +111,20 @@ class Bindings:
         self._pipeline = pipeline
         self._rename = rename
         self._readers: dict[int, TableReader] = {}
+        self._together: dict[int, Together] = {}
+
+    def together(self, generation: int) -> Together:
+        """What a generation's tables have to do with one another."""
+        found = self._together.get(generation)
+        if found is None:
+            tables = self.control.knowledge.tables(generation)
+            names: dict[TableId, list[TableId]] = {}
+            for table in tables:
+                names.setdefault(renamed(table, self._rename), []).append(table)
+            found = Together(foreignkeys.components(tables.values()), names)
+            # Workers are never far apart.
+            self._together = {**dict(list(self._together.items())[-7:]), generation: found}
+        return found
 
     def changed(self, older: int, newer: int) -> set[TableId]:
         """The target's names of the tables that differ between two generations."""
@@ -136,11 +160,10 @@ class Bindings:
         TableOwned, ConfigError, and what reading the definition raises.
         """
         schema = self.control.knowledge.version(reader.schema_id, generation) or reader.schema
-        tables = self.control.knowledge.tables(generation)
-        joined = foreignkeys.components(tables.values())
+        together = self.together(generation)
         name = renamed(schema.table_id, self._rename)
-        for other in tables:
-            if other != schema.table_id and renamed(other, self._rename) == name:
+        for other in together.sources.get(name, ()):
+            if other != schema.table_id:
                 raise ConfigError(
                     f"{schema.table_id} and {other} would both be written to {name} on the target",
                     mend="Give one of them another name by `rename.tables`, then start again.",
@@ -153,7 +176,7 @@ class Bindings:
             schema,
             definition,
             self.control.charsets(schema),
-            joined.get(schema.table_id),
+            together.joined.get(schema.table_id),
             by_sql=self._by_sql,
         )
         if binding.by_sql:
@@ -231,11 +254,18 @@ class Layouts:
         generation = self._bindings.control.knowledge.generation(seq)
         if self._generation == generation:
             return
-        changed = self._bindings.changed(self._generation, generation)
+        bindings = self._bindings
+        changed = bindings.changed(self._generation, generation)
+        before, now = (bindings.together(g).joined for g in (self._generation, generation))
         self._generation = generation
-        self._made.clear()
         self._compared.clear()
         self._definitions = {n: d for n, d in self._definitions.items() if n not in changed}
+        self._made = {
+            schema_id: binding
+            for schema_id, binding in self._made.items()
+            if binding.target not in changed
+            and before.get(binding.schema.table_id) == now.get(binding.schema.table_id)
+        }
 
 
 def renamed(table: TableId, rename: RenameSettings) -> TableId:

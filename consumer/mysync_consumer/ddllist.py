@@ -63,6 +63,7 @@ def decide(settings: Settings, stop: Stop, number: int, word: Word) -> None:
     begun."""
     connection = mysql.connect_at_start(settings.target, stop, what="the target")
     try:
+        connection.begin()
         with connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT state FROM {TABLE} WHERE pipeline = %s AND id = %s FOR UPDATE",

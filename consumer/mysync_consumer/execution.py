@@ -87,31 +87,26 @@ class Execution:
     def execute(self, session: Session, ddl: Ddl) -> str:
         """Executes a statement, once; says in a word what became of it."""
         context = self._context
+        statement = target_statement(
+            ddl,
+            context.info,
+            context.settings,
+            session.identity.flavor.kind,
+            by_sql=context.settings.apply.via == "sql",
+        )
+        if statement.skip:
+            self._log.info("statement left out", ddl=ddl.id, why=statement.skip)
+            return "skipped"
+        context.quarantine.refresh(session.connection)
+        held = frozenset(filter(context.quarantine.holds, statement.source))
+        if held:
+            return self._left_out(session, statement, held)
         try:
-            statement = target_statement(
-                ddl,
-                context.info,
-                context.settings,
-                session.identity.flavor.kind,
-                by_sql=context.settings.apply.via == "sql",
-            )
-        except StatementRefused:
-            word = ddllog.read(session.connection, self._pipeline.name, ddl.id)
-            if word is None or word.state not in _ENDED_BY_HAND:
-                raise
-            ddllog.ended(session.connection, self._pipeline.name, ddl, _ENDED_BY_HAND[word.state])
-            return "by hand"
-        try:
-            if statement.skip:
-                self._log.info("statement left out", ddl=ddl.id, why=statement.skip)
-                return "skipped"
-            context.quarantine.refresh(session.connection)
-            held = frozenset(filter(context.quarantine.holds, statement.source))
-            if held:
-                return self._left_out(session, statement, held)
-            return self._executed(statement)
-        except StatementFailed as error:
-            if _is_gone(statement, error.code):
+            if statement.refusal is None:
+                return self._executed(statement)
+            return self._by_hand(session, statement, statement.refusal)
+        except (StatementFailed, StatementRefused) as error:
+            if isinstance(error, StatementFailed) and _is_gone(statement, error.code):
                 self._log.warning("what it drops isn't there", ddl=ddl.id, answer=str(error.code))
                 self._skip(statement)
                 return "nothing to do"
@@ -120,6 +115,18 @@ class Execution:
             self._set_aside(statement.source, error)
             self._missed(session, statement)
             return "failed"
+
+    def _by_hand(
+        self, session: Session, statement: TargetStatement, refusal: StatementRefused
+    ) -> str:
+        """A statement that can't be executed here: a person may have said what became of it."""
+        word = ddllog.read(session.connection, self._pipeline.name, statement.ddl.id)
+        if word is None or word.state not in _ENDED_BY_HAND:
+            refusal.where = statement.place
+            raise refusal
+        state = _ENDED_BY_HAND[word.state]
+        ddllog.ended(session.connection, self._pipeline.name, statement.ddl, state)
+        return "by hand"
 
     def _left_out(
         self, session: Session, statement: TargetStatement, held: frozenset[TableId]
@@ -176,10 +183,11 @@ class Execution:
 
     def compare(self, session: Session, frontier: int, known: int, following: Ddl | None) -> None:
         """Compares the definitions that became certain behind `frontier`, the last statement's
-        seq, up to seq `known`, and before the statement that follows: that would change them."""
+        seq, and before the statement that follows, which would change them; up to seq `known` if
+        none does. (Who knows a statement knows every version before it.)"""
         context = self._context
         control = context.bindings.control
-        upto = known if following is None else min(known, following.seq - 1)
+        upto = known if following is None else following.seq - 1
         after = max(frontier, self._compared)
         versions = {v.table_id: v for v in control.knowledge.between(after, upto)}
         self._compared = max(upto, after)

@@ -20,7 +20,7 @@ from mysync_consumer import checkpoint, metrics
 from mysync_consumer.checkpoint import Claimed
 from mysync_consumer.claim import claim
 from mysync_consumer.context import Context
-from mysync_consumer.errors import ClaimLost, Revoked
+from mysync_consumer.errors import ClaimLost, Revoked, StoppedByInstruction
 from mysync_consumer.execution import Execution
 from mysync_consumer.frontier import Frontier
 from mysync_consumer.poller import Poller
@@ -83,6 +83,8 @@ class ControlOwner:
                 self._tenure.back_off()
         except Revoked:
             self._log.debug("given back")
+        except StoppedByInstruction as error:
+            self._context.fail(error)
         except DataError as error:
             stop_everyone(self._context, error, CONTROL_PARTITION)
             self._context.fail(error)
@@ -94,6 +96,9 @@ class ControlOwner:
         context = self._context
         session = Session.open(context.settings.target, context.settings.apply)
         try:
+            # The connection before it may have been lost with a target that forgot commits: what
+            # partitions have reached is read anew, from this one.
+            context.frontiers.forget()
             mine = claim(
                 session,
                 context.settings.pipeline,

@@ -27,7 +27,8 @@ _TRIGGERS = frozenset({Verb.CREATE_TRIGGER, Verb.DROP_TRIGGER})
 @dataclass(frozen=True)
 class TargetStatement:
     """`source`: the source's names of all tables that it is about, triggers' among them. `effects`:
-    what it changes, by the target's names. `skip`: why it isn't executed, if it isn't."""
+    what it changes, by the target's names. `skip`: why it isn't executed, if it needn't be;
+    `refusal`: why it can't be."""
 
     ddl: Ddl
     verb: Verb
@@ -36,6 +37,7 @@ class TargetStatement:
     source: frozenset[TableId]
     effects: Effects
     skip: str = ""
+    refusal: StatementRefused | None = None
 
     @property
     def place(self) -> str:
@@ -53,9 +55,7 @@ class TargetStatement:
 def target_statement(
     ddl: Ddl, info: PipelineInfo, settings: Settings, flavor: str, *, by_sql: bool
 ) -> TargetStatement:
-    """`flavor`: of the target; `by_sql`: all rows are written by SQL, under which triggers fire.
-
-    Raises StatementRefused."""
+    """`flavor`: of the target; `by_sql`: all rows are written by SQL, under which triggers fire."""
     dialect = Dialect(
         mariadb=info.connector == "mariadb",
         version=ddl.server_version,
@@ -67,11 +67,11 @@ def target_statement(
     there = effects(statement, database)
     source = there.tables | {t.table for t in there.triggers if t.table is not None}
     sql, here = ddl.sql, renamed_database(database, settings.rename)
-    skip = ""
+    skip, refusal = "", None
     if statement.verb in _TRIGGERS and (by_sql or settings.ddl.triggers == "skip"):
         skip = "triggers would fire again" if by_sql else "ddl.triggers is skip"
     elif info.connector != flavor and settings.ddl.across_flavors == "refuse":
-        raise StatementRefused(
+        refusal = StatementRefused(
             f"a statement of {info.connector} is not executed on {flavor}",
             mend=f"{BY_HAND.format(ddl.id)} Or set `ddl.across_flavors: forward`.",
         )
@@ -86,10 +86,10 @@ def target_statement(
                 lambda db: renamed_database(db, settings.rename),
             )
         except Unrewritable as error:
-            raise StatementRefused(
+            refusal = StatementRefused(
                 f"its names can't be changed to the target's: {error}",
                 mend=BY_HAND.format(ddl.id),
-            ) from error
+            )
         if statement.verb is Verb.DROP_TABLE and dialect.mariadb:
             # Logged as done even where it failed for one of its tables, the others being gone.
             sql = rewrite.with_if_exists(sql, read_statement(sql, dialect))
@@ -101,6 +101,7 @@ def target_statement(
         source=frozenset(source),
         effects=effects(read_statement(sql, dialect), here),
         skip=skip,
+        refusal=refusal,
     )
 
 

@@ -31,7 +31,15 @@ class Catalog:
     """The tables that the filters include, without ids; and those that can't be replicated."""
 
     tables: list[TableSchema] = field(default_factory=list)
-    refused: list[Failure] = field(default_factory=list)
+    refused_tables: dict[TableId, list[Failure]] = field(default_factory=dict)
+
+    @property
+    def refused(self) -> list[Failure]:
+        return [failure for failures in self.refused_tables.values() for failure in failures]
+
+    def refuse(self, table: TableId, reason: str) -> None:
+        """One more reason."""
+        self.refused_tables.setdefault(table, []).append(_refusal(table, reason))
 
 
 def read_catalog(
@@ -71,7 +79,7 @@ def _read(
             created[table] = definitions[table] or ""
         else:
             reason = f"tables of type {row['table_type']} aren't known"
-            catalog.refused.append(_refusal(table, reason))
+            catalog.refuse(table, reason)
     details = _Details(connection, flavor, created, whole=only is None)
     for row in listed:
         table = TableId(row["db"], row["name"])
@@ -80,15 +88,13 @@ def _read(
                 schema = details.schema(table, row, created[table])
             except UnsupportedColumn as error:
                 reason = f"column {error.column}: {error.reason}"
-                catalog.refused.append(_refusal(table, reason))
+                catalog.refuse(table, reason)
                 continue
             # MariaDB's applier takes values from the image, and MariaDB refuses what would differ.
             found = () if flavor.is_mariadb else session_dependence(schema.columns, schema.keys)
-            reasons = [
-                f"{what} would have other values on the target: {why}" for what, why in found
-            ]
-            catalog.refused += [_refusal(table, reason) for reason in reasons]
-            if not reasons:
+            for what, why in found:
+                catalog.refuse(table, f"{what} would have other values on the target: {why}")
+            if not found:
                 catalog.tables.append(schema)
     return catalog
 

@@ -9,6 +9,7 @@ that a successor reads it again; nothing else here outlives the process.
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from mysync_producer import metrics, points
@@ -96,16 +97,19 @@ class Knowledge:
         told."""
         if change.verb is Verb.TRUNCATE_TABLE:
             return []
+        effects = change.effects
+        if change.verb is Verb.UNKNOWN:
+            effects = replace(effects, changed=tuple(self.definitions.schemas))  # any of them
         evolution = evolve(
             self.definitions.schemas,
             self._uncertain,
-            change.effects,
+            effects,
             dropped_database=change.dropped_database,
             table_type=change.table_type,
         )
         if self._reading is not None:
             changed = {schema.table_id for schema in evolution.changed(self.definitions.schemas)}
-            self._reading.forget(change.effects.tables | changed)
+            self._reading.forget(effects.tables | changed)
         self._uncertain = evolution.uncertain
         return self._numbered(evolution, seq)
 
@@ -148,7 +152,10 @@ class Knowledge:
             self._reading = None
             if reading.refused:
                 raise PreflightError(
-                    "the source has tables that can't be replicated any more", reading.refused
+                    "the source has tables that can't be replicated any more",
+                    [failure for failures in reading.refused.values() for failure in failures],
+                    mend="Or change the table back on the source, then start again: this pipeline's "
+                    "filters can't be changed.",
                 )
             found = reading.tables
             if missing := sorted(reading.asked - found.keys()):
@@ -184,7 +191,7 @@ class Knowledge:
         except MysyncError as error:
             if not error.retriable:
                 raise
-            self._read_at = now + _AGAIN_SECONDS
+            self._read_at = time.monotonic() + _AGAIN_SECONDS
             log.warning("definitions can't be read yet", reason=str(error))
         crash_point(points.DEFINITIONS_READ)
 

@@ -29,7 +29,7 @@ class Reading:
         self,
         asked: set[TableId],
         tables: dict[TableId, TableSchema],
-        refused: list[Failure],
+        refused: dict[TableId, list[Failure]],
         end: Learning,
     ) -> None:
         self.asked = asked
@@ -42,6 +42,7 @@ class Reading:
         self.asked -= touched
         for table in touched:
             self.tables.pop(table, None)
+            self.refused.pop(table, None)
 
 
 def read_definitions(source: Source, filters: Filters, asked: set[TableId]) -> Reading:
@@ -56,6 +57,6 @@ def read_definitions(source: Source, filters: Filters, asked: set[TableId]) -> R
     return Reading(
         set(asked),
         {table.table_id: table for table in catalog.tables},
-        catalog.refused,
+        catalog.refused_tables,
         Learning.after(source.server(), source.end()),
     )
