@@ -154,8 +154,8 @@ class Knowledge:
                 raise PreflightError(
                     "the source has tables that can't be replicated any more",
                     [failure for failures in reading.refused.values() for failure in failures],
-                    mend="Or change the table back on the source, then start again: this pipeline's "
-                    "filters can't be changed.",
+                    mend="Or change the table back on the source, then start again: the filters of "
+                    "a pipeline that has begun can't be changed.",
                 )
             found = reading.tables
             if missing := sorted(reading.asked - found.keys()):
