@@ -91,7 +91,9 @@ def _read(
                 catalog.refuse(table, reason)
                 continue
             # MariaDB's applier takes values from the image, and MariaDB refuses what would differ.
-            found = () if flavor.is_mariadb else session_dependence(schema.columns, schema.keys)
+            found = (
+                () if flavor.is_mariadb else tuple(session_dependence(schema.columns, schema.keys))
+            )
             for what, why in found:
                 catalog.refuse(table, f"{what} would have other values on the target: {why}")
             if not found:
