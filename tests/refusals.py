@@ -666,7 +666,12 @@ TABLE: tuple[Refusal, ...] = (
         ("a record without a value", "CorruptEvent", DATA, ("can't be read", ".rows/0, offset")),
         ("a row that can't be read", "CorruptRecord", DATA, (".items", "Nothing of it")),
         ("a value that doesn't fit", "UnwritableValue", DATA, ("column small", "300")),
-        ("a line of a later release", "UnsupportedRecord", DATA, ("'ddl'", "A release of mysync")),
+        (
+            "a line of a later release",
+            "UnsupportedRecord",
+            DATA,
+            ("'begin'", "A release of mysync"),
+        ),
         (
             "a row greater than a packet",
             "TooLarge",

@@ -321,7 +321,7 @@ for cause, write in {
     "a row that can't be read": lambda stage: raw(
         frame(stage.writer.tables[stage.items].value_schema_id, b"\xff" * 12), stage
     ),
-    "a line of a later release": lambda stage: stage.writer.line(Line.DDL, 1),
+    "a line of a later release": lambda stage: stage.writer.line(Line.BEGIN, 1),
 }.items():
     SCRIPTS[cause] = partial(after, write)
 
