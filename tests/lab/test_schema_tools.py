@@ -23,7 +23,7 @@ def test_a_table_is_altered_under_load(
     with server.connect() as session:
         drop_databases(session, [DB])
         execute(session, f"CREATE DATABASE {DB}", f"USE {DB}", CREATE)
-        fill(session, 2_000)
+        fill(session, 30_000)
         migration = tool(server, DB)
         with Writers(server.connect, Load(DB), seed=kind, threads=3, rate=150) as writers:
             wait_until(lambda: writers.counts.transactions > 20, "writes", 20)
