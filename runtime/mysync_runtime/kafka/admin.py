@@ -146,11 +146,7 @@ def committed_end(admin: AdminClient, topic: str, partition: int = 0) -> int:
     try:
         return int(asked[where].result().offset)
     except KafkaException as error:
-        meant = error_of(error, "ask for the end", f"{topic}/{partition}")
-        # What librdkafka says while the partition has no leader that it can reach.
-        if kafka_error(error).code() == KafkaError._NOENT:
-            meant = TransientError(meant.what, where=meant.where)
-        raise meant from error
+        raise error_of(error, "ask for the end", f"{topic}/{partition}") from error
 
 
 def ensure_topics(

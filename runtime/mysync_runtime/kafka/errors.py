@@ -72,6 +72,7 @@ _PASSING = frozenset(
         KafkaError._ASSIGNMENT_LOST,
         KafkaError._MAX_POLL_EXCEEDED,
         KafkaError._NO_OFFSET,
+        KafkaError._NOENT,  # no leader is found for a partition that an admin request asks
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError.UNKNOWN_TOPIC_ID,
         KafkaError.INCONSISTENT_TOPIC_ID,
