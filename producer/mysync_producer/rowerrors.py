@@ -3,10 +3,12 @@
     DataError
     ├── CorruptEvent
     │   ├── CorruptTableMap   a TABLE_MAP that can't be read
-    │   └── CorruptRow        a row image whose bytes can't be what the server wrote
+    │   ├── CorruptRow        a row image whose bytes can't be what the server wrote
+    │   └── CorruptResult     a row of a SELECT that can't be what the server holds
     ├── SchemaMismatch        the TABLE_MAP and what we know about the table disagree
     ├── NotInferable          the TABLE_MAP alone doesn't tell what its rows hold
-    └── MinimalImage          a rows event that doesn't hold all columns
+    ├── MinimalImage          a rows event that doesn't hold all columns
+    └── NotReadable           a value that no SELECT shows exactly
 
 All of them stop the producer: going on would send rows that aren't the source's.
 """
@@ -74,6 +76,35 @@ class CorruptRow(CorruptEvent):
             + (f", column {column}" if column else "")
             + f": {what}"
         )
+        self.table = table
+        self.column = column
+
+
+class CorruptResult(CorruptEvent):
+    """What a SELECT shows of a row can't be what the table holds."""
+
+    def __init__(self, table: str, row: int | None, column: str | None, what: str) -> None:
+        super().__init__(
+            f"{table}: "
+            + ("" if row is None else f"row {row} of the rows read by SELECT")
+            + (f", column {column}" if column else "")
+            + ("" if row is None else ": ")
+            + what
+        )
+        self.table = table
+        self.column = column
+
+
+class NotReadable(DataError):
+    """The binlog would hold something that no SELECT tells exactly."""
+
+    advice = (
+        "Leave the table out of the transfer and bring its rows to the target by other means, or "
+        "change the column."
+    )
+
+    def __init__(self, table: str, column: str, what: str) -> None:
+        super().__init__(f"{table}, column {column}: it can't be read exactly by a SELECT: {what}")
         self.table = table
         self.column = column
 

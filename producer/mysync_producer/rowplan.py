@@ -108,6 +108,16 @@ def codecs(
     ]
 
 
+def type_of(column: Column) -> ColumnType:
+    """The type that a TABLE_MAP says of this column."""
+    kind = _TYPES.get(column.data_type, ColumnType.GEOMETRY)
+    if is_compressed(column.column_type):
+        return _COMPRESSED[kind]
+    if is_old_temporal(column.column_type):
+        return _OLD[kind]
+    return kind
+
+
 class _Matching:
     """One column, as both sides see it."""
 
@@ -129,11 +139,7 @@ class _Matching:
         collation = table_map.collations[index] if table_map.collations else None
         self.same("name", table_map.names[index], column.name)
         self.same("NULLs allowed", table_map.nullable[index], column.nullable)
-        wanted = _TYPES.get(column.data_type, ColumnType.GEOMETRY)
-        if is_compressed(column.column_type):
-            wanted = _COMPRESSED[wanted]
-        elif is_old_temporal(column.column_type):
-            wanted = _OLD[wanted]
+        wanted = type_of(column)
         if self.type != wanted:
             self.differ("type", ColumnType(self.type).name, wanted.name)
         if collation is not None and (charset := charset_of(collation)) is not None:
