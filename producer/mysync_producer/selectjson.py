@@ -6,10 +6,10 @@ the document, of the members of its objects, of the elements of its arrays; cont
 in which they are met from the front, a container before those within it. Every value's text has to
 fit its type, and the lists have to be as long as the document has values.
 
-What SQL doesn't show at all, and no function of the server depends on: how many leading zeros a
-DECIMAL is stored with (its precision). Here it has as few as can be, as one that was written as a
-literal. In a table without a key rows are found by all their bytes, so that such a document is
-refused there, as is one with holes that updates in place left.
+A DECIMAL is stored with a precision, its leading zeros counted. SQL shows how many bytes it takes,
+not how many zeros are in the first of them: here it has the fewest. No function of the server
+depends on that, but in a table without a key rows are found by all their bytes, so that such a
+document is refused there, as is one with holes that updates in place have left.
 
 Format: `mysync_schemas.jsonb`.
 """
@@ -40,12 +40,14 @@ _TEMPORAL: Final = re.compile(
     r"(?:(\d{4})-(\d\d)-(\d\d))?(?: ?(-?)(\d{2,3}):(\d\d):(\d\d)\.(\d{6}))?"
 )
 _BASE64: Final = re.compile(r"base64:type(\d{1,3}):([A-Za-z0-9+/=\n]*)")
-_NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_FIXED: Final = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
+_DECIMAL_HEAD: Final = 5
+_MOST: Final = 90  # digits of a DECIMAL in a document
 _DIGIT_BYTES: Final = (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)
 
 
 class Inexact(Exception):
-    """A document that is stored with something that SQL doesn't show."""
+    """A document of which SQL doesn't show all stored bytes."""
 
 
 class _Number(str):
@@ -142,10 +144,10 @@ class _Typed:
     def number(self, text: str, kind: str) -> tuple[int, bytes]:
         if kind == "DOUBLE":
             return encode(float(text), 1, 1)
-        if kind == "DECIMAL":
+        if kind.startswith("DECIMAL "):
             if self.strict:
-                raise Inexact("a DECIMAL's precision")
-            return _OPAQUE, _opaque(_DECIMAL, _decimal(text))
+                raise Inexact
+            return _OPAQUE, _opaque(_DECIMAL, _decimal(text, kind[8:]))
         number = _integer(text)
         if kind == "INTEGER" and -(1 << 63) <= number < 1 << 63:
             return _signed(number)
@@ -223,26 +225,30 @@ def _temporal(text: str, kind: str) -> bytes:
     return _opaque(types[kind], _I64.pack(-packed if sign else packed))
 
 
-def _decimal(text: str) -> bytes:
-    """Precision, scale, and the digits as `decimal2bin` packs them."""
-    if not _NUMBER.fullmatch(text) or "e" in text.lower():
-        raise BadValue(f"JSON with the DECIMAL {text[:40]}")
+def _decimal(text: str, stored: str) -> bytes:
+    """Precision, scale, and the digits as `decimal2bin` packs them; `stored`: JSON_STORAGE_SIZE."""
+    wrong = BadValue(f"JSON with the DECIMAL {text[:40]} of {stored[:9]} bytes")
+    if not _FIXED.fullmatch(text) or not stored.isdigit():
+        raise wrong
     whole, _, fraction = text.lstrip("-").partition(".")
     whole = whole.lstrip("0")
-    if not whole and not fraction:
-        whole = "0"
-    elif not whole:
-        # A number below 1 that was written out has its 0; one from a column doesn't.
-        whole = "0"
-    precision, scale = len(whole) + len(fraction), len(fraction)
-    if not 0 < precision <= 81 or scale > 30:
-        raise BadValue(f"JSON with the DECIMAL {text[:40]}")
+    behind = 4 * (len(fraction) // 9) + _DIGIT_BYTES[len(fraction) % 9]
+    # Before the digits: three type bytes and lengths, precision and scale.
+    before = int(stored) - _DECIMAL_HEAD - behind
+    full, rest = divmod(before, 4)
+    most = 9 * full + 2 * rest
+    least = most - 1 if rest else max(most - 2, 0)
+    # Whole groups are what a wider column leaves (`bin2decimal`).
+    whole = whole if len(whole) >= least else whole.zfill(least if rest else most)
+    if before < 0 or len(whole) > most or not 0 < len(whole) + len(fraction) <= _MOST:
+        raise wrong
     head = len(whole) % 9
     groups = [whole[:head]] if head else []
     groups += [whole[i : i + 9] for i in range(head, len(whole), 9)]
     groups += [fraction[i : i + 9] for i in range(0, len(fraction), 9)]
     packed = b"".join(int(g).to_bytes(_DIGIT_BYTES[len(g)], "big") for g in groups)
+    negative = text.startswith("-") and any(packed)
     packed = bytes((packed[0] ^ 0x80,)) + packed[1:]
-    if text.startswith("-") and any(packed[1:]) | (packed[0] != 0x80):
+    if negative:
         packed = bytes(byte ^ 0xFF for byte in packed)
-    return bytes((precision, scale)) + packed
+    return bytes((len(whole) + len(fraction), len(fraction))) + packed

@@ -65,7 +65,8 @@ def _expressions(schema: TableSchema, column: Column, mariadb: bool) -> Iterator
         case Kind.FLOAT | Kind.DOUBLE:
             yield f"{name} * 1e0"
         case Kind.ENUM | Kind.SET:
-            yield f"{name} + 0"
+            # MySQL makes a DOUBLE of a SET plus 0, MariaDB warns of a CAST of 64 labels.
+            yield f"{name} + 0" if mariadb else f"CAST({name} AS UNSIGNED)"
         case Kind.JSON if typed_json(column, mariadb=mariadb):
             yield name
             yield _types(name)
@@ -76,15 +77,16 @@ def _expressions(schema: TableSchema, column: Column, mariadb: bool) -> Iterator
 
 
 def _types(name: str) -> str:
-    """The types of the document, of its objects' members and of its arrays' elements.
-
-    Of a container's values one behind the other; a container's come before those of the
-    containers within it (observed; `selectjson` checks what it can).
-    """
-    paths = ("$**.*", "$**[*]")
+    """The types of the document, of its objects' members and of its arrays' elements; of a DECIMAL
+    also how many bytes it takes. What `selectjson` reads."""
     inner = (
-        f"IFNULL((SELECT GROUP_CONCAT(JSON_TYPE(v) ORDER BY n) FROM JSON_TABLE({name}, '{path}'"
+        f"IFNULL((SELECT GROUP_CONCAT({_type('v')} ORDER BY n) FROM JSON_TABLE({name}, '{path}'"
         " COLUMNS (n FOR ORDINALITY, v JSON PATH '$')) AS t), '')"
-        for path in paths
+        for path in ("$**.*", "$**[*]")
     )
-    return f"CONCAT_WS(';', JSON_TYPE({name}), {', '.join(inner)})"
+    return f"CONCAT_WS(';', {_type(name)}, {', '.join(inner)})"
+
+
+def _type(value: str) -> str:
+    sized = f"CONCAT('DECIMAL ', JSON_STORAGE_SIZE({value}))"
+    return f"IF(JSON_TYPE({value}) = 'DECIMAL', {sized}, JSON_TYPE({value}))"

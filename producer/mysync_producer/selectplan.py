@@ -60,7 +60,7 @@ def _image_value(schema: TableSchema, column: Column, meta: int, mariadb: bool) 
     match kind:
         case ColumnType.ENUM | ColumnType.SET:
             width = meta >> 8
-            # The server may show a SET of 64 labels as a signed number.
+            # MariaDB shows a SET of 64 labels as a signed number.
             least = 1 << 63 if width == 8 else 0
             return IntValue(nullable, width, least, (1 << 8 * width) - 1)
         case ColumnType.YEAR:
