@@ -22,7 +22,7 @@ from mysync_schemas.types import Kind, kind_of
 __all__ = ["SESSION", "from_suffix", "select_list", "typed_json"]
 
 SESSION: Final = (
-    "SET SESSION sql_mode = '', time_zone = '+00:00', character_set_results = NULL,"
+    "SET SESSION sql_mode = 'ALLOW_INVALID_DATES', time_zone = '+00:00', character_set_results = NULL,"
     " group_concat_max_len = 4294967295, net_write_timeout = 31536000",
     # Each server passes over the other's comment.
     "SET SESSION net_read_timeout = 31536000"

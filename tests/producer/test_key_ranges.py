@@ -1,0 +1,150 @@
+"""Tables are walked in ranges of any key: every row once, in the order of the index, by the index."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from binlog_rows import Source
+from mysync_lab.workload import values
+from mysync_producer.keyrange import KeyOrder
+from producer.select_rig import reading
+from producer.type_values import DAYS
+from type_literals import any_of
+
+ROWS = 700
+WORDS = "_{charset} X'{hex}'"
+
+
+def words(charset: str, r: random.Random) -> str:
+    """Short strings that differ in case, accents, trailing spaces and control characters."""
+    alphabet = "aAbBsß äÄé zZ\t!" if charset == "latin1" else "aAbBsßß äÄéあアｱ中\u0301😀𐍈 zZ\t!"
+    if charset == "utf8mb3":
+        alphabet = alphabet.replace("😀", "").replace("𐍈", "")
+    text = "".join(r.choices(alphabet, k=r.randint(0, 4))) + r.choice(("", " ", "  "))
+    encoded = text.encode("cp1252" if charset == "latin1" else "utf-8")
+    return f"_{charset} X'{encoded.hex()}'"
+
+
+def of(definition: str, r: random.Random, mariadb: bool) -> str:
+    if "CHARACTER SET" in definition:
+        return words(definition.split("CHARACTER SET ")[1].split(" ")[0], r)
+    if definition == "DATE":
+        return f"'{r.choice(DAYS)}'" if r.random() < 0.2 else any_of(definition, mariadb=mariadb)(r)
+    if definition.startswith("VARBINARY"):
+        return f"X'{r.randbytes(r.randint(0, 2)).hex()}{r.choice(('', '00', '20'))}'"
+    if definition.startswith("BINARY") or definition in ("UUID", "INET6", "INET4"):
+        size = {"UUID": 16, "INET6": 16, "INET4": 4}.get(definition, 16)
+        value = r.randbytes(size - 2) + r.choice((b"\0\0", b"  ", r.randbytes(2)))
+        return f"X'{value.hex()}'"
+    return any_of(definition, mariadb=mariadb)(r)
+
+
+COMMON = (
+    *("INT", "BIGINT UNSIGNED", "SMALLINT", "INT(8) UNSIGNED ZEROFILL"),
+    *("DECIMAL(20,5)", "DECIMAL(65,30)", "DOUBLE", "BIT(9)", "BIT(64)", "YEAR"),
+    *("DATE", "DATETIME(6)", "DATETIME", "TIMESTAMP(3)", "TIME", "TIME(6)"),
+    *("BINARY(16)", "VARBINARY(40)"),
+    "VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+    "VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    "VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
+    "CHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci",
+    "CHAR(20) CHARACTER SET latin1 COLLATE latin1_swedish_ci",
+    "VARCHAR(20) CHARACTER SET latin1 COLLATE latin1_german2_ci",
+    "VARCHAR(20) CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci",
+)
+MYSQL = (
+    "VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci",
+    "VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_as_cs",
+    "CHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin",
+    "VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_ja_0900_as_cs_ks",
+)
+MARIADB = (
+    *("UUID", "INET6", "INET4"),
+    "VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_ai_ci",
+    "VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+)
+COMPOSITE = (
+    ("INT", "VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci", "DATETIME(6)"),
+    ("VARCHAR(9) CHARACTER SET latin1 COLLATE latin1_swedish_ci", "BIGINT UNSIGNED"),
+    ("BIT(2)", "DECIMAL(5,2)", "BINARY(16)"),
+)
+
+
+@pytest.fixture(scope="module")
+def mode(source: Source) -> Source:
+    source.sql(f"SET sql_mode = '{values.SQL_MODE}'")
+    return source
+
+
+def walk(source: Source, definitions: Sequence[str], r: random.Random) -> None:
+    names = [f"k{i}" for i in range(len(definitions))]
+    listed = ", ".join(f"{n} {d} NOT NULL" for n, d in zip(names, definitions, strict=True))
+    source.sql(
+        "DROP TABLE IF EXISTS walked",
+        f"CREATE TABLE walked ({listed}, n INT, PRIMARY KEY ({', '.join(names)}))",
+    )
+    few = len(definitions) > 1
+    pools = [[of(d, r, source.mariadb) for _ in range(12 if few else ROWS)] for d in definitions]
+    rows = [f"({', '.join(r.choice(pool) for pool in pools)}, {i})" for i in range(ROWS)]
+    source.sql(f"INSERT IGNORE INTO walked VALUES {', '.join(rows)}", "ANALYZE TABLE walked")
+    schema = source.describe("walked")
+    order = KeyOrder.of(schema, mariadb=source.mariadb)
+    assert order is not None
+    assert order.whole
+    with reading(source) as connection, connection.cursor() as cursor:
+
+        def ask(sql: str) -> list[tuple[Any, ...]]:
+            connection.decoders.clear()
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+        def boundary(sql: str) -> tuple[bytes, ...] | None:
+            """As the text protocol shows it."""
+            connection.use_unicode = False
+            connection.decoders.clear()
+            cursor.execute(sql)
+            row = cursor.fetchone()
+            return row
+
+        whole = [n for (n,) in ask(f"SELECT n FROM walked ORDER BY {order.order_by}")]
+        assert len(whole) > 2
+        found = []
+        low = None
+        while True:
+            count = r.choice((1, 2, 3, 10, 50))
+            after = f"WHERE {order.after(low)}" if low else ""
+            high = boundary(
+                f"SELECT {order.columns_sql} FROM walked {after} ORDER BY {order.order_by}"
+                f" LIMIT 1 OFFSET {count - 1}"
+            )
+            conditions = [order.after(low)] if low else []
+            conditions += [order.upto(high)] if high else []
+            where = " WHERE " + " AND ".join(conditions) if conditions else ""
+            query = f"SELECT n FROM walked{where} ORDER BY {order.order_by}"
+            chunk = ask(query)
+            if conditions and r.random() < 0.1:
+                forced = query.replace("FROM walked", "FROM walked FORCE INDEX (PRIMARY)")
+                explained = ask(f"EXPLAIN {forced}")[0]
+                assert b"range" in [str(x).encode() if not isinstance(x, bytes) else x for x in explained] or b"const" in explained, (explained, query)
+            assert not high or len(chunk) == count, (query, len(chunk), count)
+            found += [n for (n,) in chunk]
+            if not high:
+                break
+            low = high
+        assert found == whole
+
+
+def test_every_row_once_and_in_order(mode: Source) -> None:
+    r = random.Random(11)
+    failures = []
+    for definitions in (
+        *((d,) for d in (*COMMON, *(MARIADB if mode.mariadb else MYSQL))), *COMPOSITE
+    ):
+        try:
+            walk(mode, definitions, r)
+        except Exception as error:
+            failures.append(definitions)
+            print(definitions, type(error).__name__, str(error)[:700])
+    assert not failures
