@@ -47,7 +47,7 @@ def settings(
     base: dict[str, Any] = {
         "pipeline": pipeline,
         "kafka": {"bootstrap_servers": [kafka if isinstance(kafka, str) else kafka.bootstrap]},
-        "source": _login(source),
+        "source": {**_login(source), "start": "latest"},
         "target": _login(target),
         "topics": {"partitions": 8},
         "publish": {"leader_session_timeout_ms": 1_500},

@@ -48,6 +48,7 @@ from mysync_runtime.crash import crash_point
 from mysync_runtime.errors import CorruptEvent, DdlInStream, UnknownEvent, UnsupportedEvent
 from mysync_runtime.settings import DdlSettings
 from mysync_schemas.control import DdlContext
+from mysync_schemas.envelope import CASCADES_LOGGED, NO_FOREIGN_KEY_CHECKS
 from mysync_schemas.position import BinlogPosition
 from mysync_schemas.sqltokens import Dialect
 
@@ -71,6 +72,7 @@ _ROWS: dict[int, tuple[int, int]] = {  # operation, version of the event's heade
     EventType.PARTIAL_UPDATE_ROWS: (ord("u"), 2),
 }
 _ROWS |= {kind: _ROWS[plain] for kind, plain in COMPRESSED.items() if plain in _ROWS}
+_INSERT = ord("c")
 _UPDATE = ord("u")
 
 # Known, and of no consequence: context of statements, comments, lists for replicas.
@@ -99,6 +101,11 @@ class Statements(Protocol):
         self, change: Change, context: DdlContext, transaction: SourceTransaction, server_id: int
     ) -> int:
         """Sends one; returns the seq of its line."""
+
+
+def cascades(operation: int, flags: int) -> bool:
+    """Whether a rows event may have changed rows of other tables that the log doesn't hold."""
+    return operation != _INSERT and not flags & (CASCADES_LOGGED | NO_FOREIGN_KEY_CHECKS)
 
 
 _Handler = Callable[[Event], Iterator[int] | None]
@@ -399,6 +406,11 @@ class Capture:
                 transaction.held()
                 yield self.xa.add(event, table.plan.table)
             return
+        mode = table.mode
+        if mode.disturbs and (mode.held or cascades(operation, header.flags)):
+            self.tables.disturb(table.table_id)
+        if mode.held:
+            return
         if event.type in COMPRESSED:
             event = self._whole(uncompressed, event)
         plan = table.plan
@@ -411,6 +423,7 @@ class Capture:
         context.pos = self._place or position
         context.flags = header.flags
         context.time_zone = transaction.time_zone
+        context.snapshot = table.snapshot
         body = event.body
         at = columns_present(plan, context, body, header.start, len(body), operation == _UPDATE)
         if event.type == EventType.PARTIAL_UPDATE_ROWS:

@@ -7,13 +7,13 @@ from typing import Any
 
 import typer
 
-from mysync_producer import preflight
+from mysync_producer import preflight, transfercli
 from mysync_producer.filters import Filters
 from mysync_producer.schemas_http import SchemaEndpoint
 from mysync_producer.service import Producer
 from mysync_producer.source import Source
 from mysync_producer.status import read_status
-from mysync_runtime import cli, kafka
+from mysync_runtime import cli, kafka, management
 from mysync_runtime.backoff import reach
 from mysync_runtime.errors import ConfigError, PreflightError
 from mysync_runtime.http import AppSpec, Ticker, serve
@@ -21,6 +21,7 @@ from mysync_runtime.lifecycle import Stop
 from mysync_runtime.settings import Settings
 
 app = cli.new_app("mysync-producer", "Publishes a MySQL or MariaDB binary log to Kafka.")
+app.add_typer(transfercli.app, name="transfer")
 
 
 @app.command()
@@ -32,7 +33,8 @@ def run(config: cli.ConfigOption = None) -> None:
     stop.install()
     producer = Producer(settings, filters, stop, ticker)
     schemas = SchemaEndpoint(settings, stop)
-    spec = AppSpec(ticker, producer.ready, producer.status, schemas.routes())
+    transfers = management.route("/transfers/{verb}", settings.http, producer.command)
+    spec = AppSpec(ticker, producer.ready, producer.status, (*schemas.routes(), transfers))
     handle = serve(spec, host=settings.http.host, port=settings.http.producer_port)
     try:
         producer.run()

@@ -90,6 +90,20 @@ class Knowledge:
             "uncertain": tuple(sorted(self._uncertain)),
         }
 
+    # -- how certain it is
+
+    @property
+    def all_certain(self) -> bool:
+        """Whether every table is known as the stream shows it."""
+        return self._learning is None and self._reading is None and not self._uncertain
+
+    def certain(self, table: TableId) -> TableSchema | None:
+        """The version of the table that holds, if it is known as the stream shows it."""
+        schema = self.definitions.schemas.get(table)
+        if schema is None or schema.state != "defined" or not schema.value_schema_id:
+            return None
+        return None if self._learning is not None or table in self._uncertain else schema
+
     # -- what changes it
 
     def follow(self, change: Change, seq: int) -> list[TableSchema]:

@@ -12,6 +12,8 @@ __all__ = [
     "ROWS",
     "SEQ",
     "STATEMENTS",
+    "TRANSFER_REDONE",
+    "TRANSFER_ROWS",
 ]
 
 ROWS = Counter(
@@ -31,6 +33,12 @@ RECONNECTS = Counter("mysync_producer_reconnects_total", "Connections to the sou
 ACTIVE = Gauge("mysync_producer_active", "1 while this process is the elected producer.")
 SEQ = Gauge("mysync_producer_seq", "The last committed record's number.")
 STATEMENTS = Counter("mysync_producer_statements_total", "Statements sent, by verb.", ["verb"])
+TRANSFER_ROWS = Counter(
+    "mysync_producer_transfer_rows_total", "Rows sent by tables' transfers.", ["db", "table"]
+)
+TRANSFER_REDONE = Counter(
+    "mysync_producer_transfer_chunks_redone_total", "Chunks that were read again.", ["db", "table"]
+)
 INFERRED = Counter(
     "mysync_producer_inferred_total", "Versions of tables that were told by their TABLE_MAPs."
 )

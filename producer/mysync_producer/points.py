@@ -33,6 +33,13 @@ STATEMENT = declare("producer.statement", "a statement is sent, its line isn't; 
 STATEMENT_LINE = declare(
     "producer.statement_line", "a statement and its line are sent, not committed"
 )
+TRANSFER_BEGUN = declare(
+    "producer.transfer_begun", "a table's begin and its statements are sent, not committed"
+)
+CHUNK_DUE = declare("producer.chunk_due", "a chunk is read, the stream is there, nothing is sent")
+CHUNK_SENT = declare("producer.chunk_sent", "a chunk's rows are sent, not committed")
+TRANSFER_ENDED = declare("producer.transfer_ended", "a table's end is sent, not committed")
+JOINED = declare("producer.joined", "all that makes the target's tables is sent, not committed")
 INFERRED = declare(
     "producer.inferred", "what a TABLE_MAP tells of a table is sent, none of its rows are"
 )

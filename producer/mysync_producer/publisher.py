@@ -146,8 +146,9 @@ class Publisher:
         self._begin()
         self._produce(self._xa_topic, value, key, 0, None if delivered is None else told)
 
-    def commit(self, state: State) -> None:
-        """Commits what was sent, with `state` and its position as the offset.
+    def commit(self, state: State, others: Iterable[tuple[bytes, bytes | None]] = ()) -> None:
+        """Commits what was sent, with `state` and its position as the offset; `others` are further
+        records (key, value) of the state topic.
 
         Raises TransactionAborted when the transaction must be given up (nothing of it will be
         seen), LeadershipLost when Kafka fenced this producer.
@@ -158,6 +159,8 @@ class Publisher:
             if record is not None:
                 self._produce(self._rows_topic, record[1], record[0], partition, self._delivered)
                 self._held[partition] = None
+        for key, value in others:
+            self._produce(self._state_topic, value, key, 0)
         self._produce(self._state_topic, state.encode(), self._state_key, 0)
         offset = TopicPartition(
             self._control_topic, 0, state.position.to_offset(), metadata=state.metadata()

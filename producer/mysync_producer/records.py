@@ -12,6 +12,7 @@ from confluent_kafka import (
 
 from mysync_producer.definitions import Definitions
 from mysync_producer.state import State
+from mysync_producer.transferstate import TransferState, table_of
 from mysync_runtime import kafka
 from mysync_runtime.errors import LogHole, StateLost
 from mysync_runtime.lifecycle import Stop
@@ -22,7 +23,7 @@ from mysync_schemas.control import CharsetRecord, FoldRecord, PipelineInfo
 from mysync_schemas.errors import SchemaError
 from mysync_schemas.framing import unframe
 from mysync_schemas.markers import read_order
-from mysync_schemas.table import TableSchema
+from mysync_schemas.table import TableId, TableSchema
 
 __all__ = ["Committed", "read_control", "read_last", "read_offset", "read_state", "seq_of"]
 
@@ -63,20 +64,26 @@ def read_control(
 
 def read_state(
     settings: Settings, stop: Stop, tick: Callable[[], None] = lambda: None
-) -> State | None:
-    """The last state record; None when there is none."""
+) -> tuple[State | None, dict[TableId, TransferState]]:
+    """The last state record, None when there is none, and that of each table's transfer."""
     key, last = settings.pipeline.encode(), None
+    transfers: dict[TableId, TransferState] = {}
     start = {(settings.state_topic, 0): OFFSET_BEGINNING}
     for message in kafka.read_ends(settings, start, stop, tick):
         if message.key() == key:
             last = message
+        elif (table := table_of(settings.pipeline, message.key())) is not None:
+            where = f"{settings.state_topic}/0 offset {message.offset()}"
+            transfers.pop(table, None)
+            if (value := message.value()) is not None:
+                transfers[table] = TransferState.decode(value, where)
     if last is None:
-        return None
+        return None, transfers
     where = f"{settings.state_topic}/0 offset {last.offset()}"
     value = last.value()
     if value is None:
         raise StateLost("the state record was deleted", where=where)
-    return State.decode(value, where)
+    return State.decode(value, where), transfers
 
 
 def read_offset(settings: Settings) -> Committed | None:

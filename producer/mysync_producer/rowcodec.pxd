@@ -45,6 +45,7 @@ cdef class TablePlan:
     cdef RowBuffer tail
     cdef RowBuffer value
     cdef RowBuffer part
+    cdef public set touched
     cdef Py_ssize_t at
 
     @cython.locals(lead=RowBuffer, tail=RowBuffer)
@@ -83,7 +84,7 @@ cdef class RowWriter:
     cdef Py_ssize_t read(self, int op, const unsigned char *buf, Py_ssize_t pos, Py_ssize_t end) except -1
     @cython.locals(plan=TablePlan, row_key=RowKey, canonical=bytes)
     cdef int identify(self) except -1
-    @cython.locals(size=Py_ssize_t, middle=Py_ssize_t, partition=int, hashed="long long", key=bytes, produced=Py_ssize_t)
+    @cython.locals(touched=set, size=Py_ssize_t, middle=Py_ssize_t, partition=int, hashed="long long", key=bytes, produced=Py_ssize_t)
     cdef Py_ssize_t send(self, int op, Py_ssize_t row) except -1
     @cython.locals(plan=TablePlan, ctx=EventContext, key_size=Py_ssize_t, room=Py_ssize_t, most=Py_ssize_t,
                    parts=Py_ssize_t, first="long long", own="long long", prev="long long", value=RowBuffer, message=bytes)

@@ -129,6 +129,8 @@ class TablePlan:
         self.tail = RowBuffer()
         self.value = RowBuffer()
         self.part = RowBuffer()
+        # While rows of the table are transferred: the message keys that the stream's rows had.
+        self.touched: set[bytes | None] | None = None
         self.at = -1
 
     def _key(self, schema: TableSchema, folds: Mapping[str, FoldTable]) -> RowKey | None:
@@ -271,7 +273,7 @@ def encode_rows(
 
     buf[start:end] is a whole number of rows (an update has two images), the first of which is row
     number `row0` (from 0) of the event. The first `skip` rows are read and not sent. `op` is the
-    ord of c, u or d. Stops once `limit` bytes of keys and values were produced. Returns (rows
+    ord of c, u, d or r. Stops once `limit` bytes of keys and values were produced. Returns (rows
     passed, skipped ones included; bytes produced; where to go on, `end` when all is done).
     Raises `CorruptRow`.
     """
@@ -349,9 +351,19 @@ class RowWriter:
         return 0
 
     def send(self, op: int, row: int) -> int:
-        """Sends the row read; returns the bytes produced."""
+        """Sends the row read; returns the bytes produced. A transferred row isn't sent when the
+        stream had its key: what it is now, the stream has said."""
         size = self.plan.images.size()
         middle = self.middle
+        touched = self.plan.touched
+        if op == 114:  # r
+            if touched is not None and self.key in touched:
+                return 0
+            return self.record(114, row, 0, 0, 0, size, False, False)
+        if touched is not None:
+            touched.add(self.key)
+            if op == 117:
+                touched.add(self.old_key)
         if op == 99:  # c
             return self.record(99, row, 0, 0, 0, size, False, False)
         if op == 100:  # d
@@ -387,7 +399,7 @@ class RowWriter:
         most += plan.lead.size() + plan.tail.size() + len(self.snapshot) + _NUMBERS
         parts = 1 if most <= room else (most + room - 1) // room
         first = self.seq.seq + 1
-        if ctx.txn_seq == 0:
+        if ctx.txn_seq == 0 or op == 114:  # a transferred row is of no source transaction
             ctx.txn_seq = first
         # The parts before the last take the numbers between: the row's own is the last.
         own = self.seq.seq + parts

@@ -6,6 +6,7 @@ broke between two source transactions only opens the dump again.
 """
 
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
@@ -13,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 
 from mysync_producer import metrics, points, preflight
 from mysync_producer.capture import COMMIT_FIRST, Capture
+from mysync_producer.commands import Commands
 from mysync_producer.errors import LeadershipLost
 from mysync_producer.events import Event
 from mysync_producer.filters import Filters
@@ -28,7 +30,13 @@ from mysync_producer.transaction import TakenBack
 from mysync_runtime import kafka
 from mysync_runtime.backoff import reach, retry_forever
 from mysync_runtime.crash import crash_point
-from mysync_runtime.errors import ConnectionLost, CorruptEvent, DataError, TransientError
+from mysync_runtime.errors import (
+    ConfigError,
+    ConnectionLost,
+    CorruptEvent,
+    DataError,
+    TransientError,
+)
 from mysync_runtime.http import Readiness, Ticker
 from mysync_runtime.lifecycle import Stop, Stopped
 from mysync_runtime.log import get_logger
@@ -55,6 +63,7 @@ class Producer:
         self.stop = stop
         self.ticker = ticker
         self.session: Session | None = None
+        self.commands = Commands()
         self._admin: AdminClient | None = None
         self._leader: Leader | None = None
         self._taken_back = TakenBack()
@@ -128,6 +137,7 @@ class Producer:
             self.stop,
             self._alive,
             self._confirm,
+            self.commands,
         )
 
     def _serve(self, session: Session) -> None:
@@ -159,6 +169,7 @@ class Producer:
                     self._take(session, capture, event)
             now, behind = time.monotonic(), stream.pending()
             session.adopt_when_due(capture)
+            session.transfer_when_due(capture)
             session.beat_when_due(capture, now, behind=behind)
             between = not (transaction.open or behind)
             if publisher.open and (between or publisher.overdue(now)):
@@ -209,6 +220,18 @@ class Producer:
 
     # -- what others see
 
+    def command(self, path: Mapping[str, str], body: Mapping[str, Any]) -> dict[str, Any]:
+        """A request about transfers. Raises ConfigError, TransientError."""
+        tables = body.get("tables")
+        if not isinstance(tables, list) or not tables:
+            raise ConfigError("no `tables` are named", mend="Give patterns database.table.")
+        session = self.session
+        if session is None or not session.streaming:
+            raise TransientError(
+                "this producer isn't the active one", mend="Ask the one that is, or wait."
+            )
+        return {"tables": self.commands.ask(path["verb"], tuple(map(str, tables)))}
+
     def ready(self) -> Readiness:
         """Ready: streaming, or standing by for one that does."""
         session = self.session
@@ -232,5 +255,5 @@ class Producer:
             "role": "active" if session is not None and session.streaming else readiness.reason,
         }
         if session is not None:
-            status |= state_fields(session.state)
+            status |= state_fields(session.state) | session.transfers()
         return status

@@ -6,14 +6,20 @@ the last committed one: a dump is always opened from there.
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from mysync_producer import metrics, points
 from mysync_producer.capture import Capture
 from mysync_producer.changes import Changes
+from mysync_producer.chunkread import ChunkReaders
+from mysync_producer.commands import Commands
 from mysync_producer.connection import Identity, open_dump
+from mysync_producer.consumerlag import ConsumerLag
 from mysync_producer.failover import verify_last
 from mysync_producer.filters import Filters
+from mysync_producer.governor import Governor
 from mysync_producer.heartbeat import Pulse
+from mysync_producer.joining import Joining
 from mysync_producer.knowledge import Knowledge
 from mysync_producer.lag import lag
 from mysync_producer.publisher import Record
@@ -24,6 +30,7 @@ from mysync_producer.state import Server
 from mysync_producer.stream import BinlogStream
 from mysync_producer.tables import PlanSettings, Tables
 from mysync_producer.transaction import Resume, SourceTransaction, TakenBack
+from mysync_producer.transfers import Transfers
 from mysync_producer.xa import XaTransactions
 from mysync_producer.xatopic import XaTopic
 from mysync_runtime.crash import crash_point
@@ -40,6 +47,7 @@ __all__ = ["Session", "identity_of"]
 log = get_logger("session")
 
 _WAKE_SECONDS = 0.5
+_SHORT_SECONDS = 0.05  # while something else than the source's log is waited for
 # Derived server ids: 30 bits of the pipeline's uuid, above any that people give out by hand.
 _SERVER_ID_BASE = 0x40000000
 
@@ -63,6 +71,7 @@ class Session:
         stop: Stop,
         alive: Callable[[], None],
         confirm: Callable[[], None],
+        commands: Commands,
     ) -> None:
         self.settings = settings
         self.filters = filters
@@ -76,6 +85,7 @@ class Session:
         self.confirm = confirm
         self.streaming = False
         self.commits = 0
+        self._commands = commands
         self._sequencer = Sequencer(self.state.seq, list(self.state.last_seqs))
         self._tables = Tables(
             filters,
@@ -92,7 +102,29 @@ class Session:
         self._knowledge = Knowledge(
             settings, filters, started, self._tables, self._sequencer, self._asked
         )
-        self._changes = Changes(self._knowledge, self.state.next_ddl_id)
+        self._changes = Changes(self._knowledge, self.state)
+        self._lag = ConsumerLag(settings, self.info.partitions)
+        self._transfers = Transfers(
+            settings,
+            started.transfers.values(),
+            self._tables,
+            self._knowledge,
+            self._changes,
+            ChunkReaders(settings, Governor(settings.transfer, self._lag.records)),
+            self._asked,
+        )
+        self._joining: Joining | None = None
+        if self.state.initial is not None:
+            self._joining = Joining(
+                settings,
+                filters,
+                self.state.initial,
+                self._knowledge,
+                self._changes,
+                self._transfers,
+                self._asked,
+            )
+            self._hold(self._joining)
         self._xa = XaTransactions(
             XaTopic(settings, self.publisher, stop, alive),
             started.prepared,
@@ -165,6 +197,11 @@ class Session:
         log.warning("the source's connection was lost", error=str(error))
         crash_point(points.RECONNECT)
 
+    def transfers(self) -> dict[str, Any]:
+        """For `/status`."""
+        waiting = self.state.initial if self._joining is not None else None
+        return {"waiting_to_join": waiting, "transfers": self._transfers.status()}
+
     # -- Kafka
 
     def keep_whole(self, capture: Capture) -> None:
@@ -200,8 +237,9 @@ class Session:
             }
             | self._knowledge.state_fields
             | self._changes.state_fields
+            | {"initial": self.state.initial if self._joining is not None else None}
         )
-        self.publisher.commit(state)
+        self.publisher.commit(state, self._transfers.unsaved())
         self.commits += 1
         transaction.committed()
         self.state = state
@@ -219,6 +257,46 @@ class Session:
             return
         if self._knowledge.adopt_when_due(self._server, transaction):
             self.commit(capture)
+
+    def transfer_when_due(self, capture: Capture) -> None:
+        """Between two transactions: what the transfers of tables have to send."""
+        transaction = capture.transaction
+        if not transaction.between or transaction.foreign:
+            return
+        sent = False
+        if self._joining is not None:
+            sent = self._join_when_due(self._joining, transaction)
+        else:
+
+            def commit_if_full() -> None:
+                self.alive()
+                if self.publisher.full:
+                    self.commit(capture)
+
+            known = set(self.definitions.schemas)
+            sent = self._commands.take(self._transfers, known, transaction.boundary)
+            sent |= self._transfers.advance(self._server, capture, commit_if_full)
+        if sent:
+            self.commit(capture)
+            self._commands.committed()
+
+    def _hold(self, joining: Joining) -> None:
+        """Until the tables join, no row is carried and no statement."""
+        self._tables.hold_all(True)
+        self._changes.held = True
+        self._changes.followed = lambda _change: joining.forget()
+
+    def _join_when_due(self, joining: Joining, transaction: SourceTransaction) -> bool:
+        objects = joining.due(self._server, transaction)
+        if objects is None:
+            return False
+        self._changes.held = False
+        self._changes.followed = self._transfers.followed
+        joining.join(objects, transaction.boundary)
+        self._tables.hold_all(False)
+        self._joining = None
+        crash_point(points.JOINED)
+        return True
 
     def beat_when_due(self, capture: Capture, now: float, *, behind: bool) -> None:
         """A heartbeat in every partition. `behind`: the log goes on after what was taken."""
@@ -260,14 +338,16 @@ class Session:
 
     def patience(self, capture: Capture, now: float) -> float:
         """Seconds that nothing has to be done by itself."""
-        if self.publisher.open:
-            return 0.05
+        if self.publisher.open or self._joining is not None or self._transfers.active:
+            return _SHORT_SECONDS
         place = capture.transaction.boundary, capture.transaction.rows
         return min(_WAKE_SECONDS, self._pulse.patience(now, place))
 
     def close(self) -> None:
         """Gives up what isn't committed."""
         self.streaming = False
+        self._transfers.close()
+        self._lag.close()
         self.publisher.close()
         if self._asking is not None:
             self._asking.close()

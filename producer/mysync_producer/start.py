@@ -27,7 +27,8 @@ from mysync_producer.filters import Filters
 from mysync_producer.publisher import Publisher
 from mysync_producer.records import Committed, read_control, read_last, read_offset, read_state
 from mysync_producer.source import LogEnd, Source
-from mysync_producer.state import Learning, State
+from mysync_producer.state import Initial, Learning, State
+from mysync_producer.transferstate import TransferState
 from mysync_producer.xa import Prepared
 from mysync_producer.xatopic import read_prepared
 from mysync_runtime.crash import crash_point
@@ -50,6 +51,7 @@ from mysync_schemas import control
 from mysync_schemas.control import PipelineInfo, TopicIds
 from mysync_schemas.framing import frame
 from mysync_schemas.markers import Line
+from mysync_schemas.table import TableId
 
 __all__ = ["Started", "line_records", "schema_ids", "start"]
 
@@ -65,6 +67,7 @@ class Started:
     state: State
     publisher: Publisher
     prepared: dict[str, Prepared] = field(default_factory=dict)
+    transfers: dict[TableId, TransferState] = field(default_factory=dict)
 
 
 def start(
@@ -85,7 +88,7 @@ def start(
         confirm()
         publisher.take_over()
         known = read_control(settings, stop, tick)
-        state = read_state(settings, stop, tick)
+        state, transfers = read_state(settings, stop, tick)
         offset = read_offset(settings)
         if known is None and state is None and offset is None:
             _verify_nothing_published(settings, topics, stop, tick)
@@ -104,7 +107,7 @@ def start(
         raise
     state = state.model_copy(update={"offsets": tuple(publisher.offsets)})
     log.info("recovered", position=str(state.position), seq=state.seq, rows_done=state.rows_done)
-    return Started(info, definitions, state, publisher, prepared)
+    return Started(info, definitions, state, publisher, prepared, transfers)
 
 
 # -- recovery ----------------------------------------------------------------------------------
@@ -274,7 +277,8 @@ def _begin(
         schemas=fixed,
         created_ts=time.time_ns() // 1000,
     )
-    state = _first_state(info, source, begin, end, filters, definitions, ids)
+    initial = _initial(settings)
+    state = _first_state(info, source, begin, end, filters, definitions, ids, initial)
     publisher.control([control.encode(info, info.ids())])
     publisher.control(
         control_records(info, definitions.schemas.values(), definitions.collation_records)
@@ -288,6 +292,23 @@ def _begin(
     return Started(info, definitions, state, publisher)
 
 
+def _initial(settings: Settings) -> Initial | None:
+    """What the target has to be given, because it has nothing yet."""
+    match settings.transfer.initial:
+        case "when_needed":
+            return "full" if settings.source.start is None else None
+        case "never":
+            return None
+        case wanted:
+            if settings.source.start is not None:
+                raise ConfigError(
+                    f"`transfer.initial` is {wanted}, and `source.start` says that the target "
+                    "stands somewhere already",
+                    mend="Leave out one of them.",
+                )
+            return wanted
+
+
 def _first_state(
     info: PipelineInfo,
     source: Source,
@@ -296,6 +317,7 @@ def _first_state(
     filters: Filters,
     definitions: Definitions,
     ids: SchemaIds,
+    initial: Initial | None,
 ) -> State:
     server = source.server()
     return State(
@@ -310,6 +332,7 @@ def _first_state(
         next_schema_id=ids.next_id,
         next_version_id=definitions.next_version,
         filter_hash=filters.hash,
+        initial=initial,
         learning=Learning.after(server, end),
         ts_us=time.time_ns() // 1000,
     )

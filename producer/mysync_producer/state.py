@@ -14,9 +14,11 @@ from mysync_runtime.errors import StateLost
 from mysync_schemas.gtid import GtidSet, MariadbGtidSet
 from mysync_schemas.position import BinlogPosition
 
-__all__ = ["FORMAT", "LastTransaction", "Learning", "LogEnd", "Server", "State"]
+__all__ = ["FORMAT", "Initial", "LastTransaction", "Learning", "LogEnd", "Server", "State"]
 
 FORMAT = 2
+
+Initial = Literal["schema", "full"]
 
 
 class _Record(BaseModel):
@@ -101,11 +103,13 @@ class State(_Record):
     last_seqs: tuple[int, ...]  # by partition; 0 = no record yet
     offsets: tuple[int, ...]  # by partition: of the last record before this commit; -1 = not known
     next_ddl_id: int = 1
+    next_transfer_id: int = 1
     next_schema_id: int
     next_version_id: int
     filter_hash: str
     learning: Learning | None = None
     uncertain: tuple[tuple[str, str], ...] = ()  # tables whose definition is to be read again
+    initial: Initial | None = None  # what the target is still to be given of the tables
     ts_us: int = 0
 
     @property

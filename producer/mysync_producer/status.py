@@ -6,6 +6,7 @@ from typing import Any
 from mysync_producer.records import read_control, read_offset, read_state
 from mysync_producer.source import Source
 from mysync_producer.state import State
+from mysync_producer.walk import shown
 from mysync_runtime import kafka
 from mysync_runtime.errors import MysyncError
 from mysync_runtime.lifecycle import Stop
@@ -23,7 +24,7 @@ def read_status(settings: Settings, stop: Stop) -> dict[str, Any]:
     status: dict[str, Any] = {"pipeline": settings.pipeline, "begun": False}
     if len(topics) == len(names):
         known = read_control(settings, stop)
-        state = read_state(settings, stop)
+        state, transfers = read_state(settings, stop)
         if known is not None:
             info, definitions = known
             status |= {
@@ -34,6 +35,8 @@ def read_status(settings: Settings, stop: Stop) -> dict[str, Any]:
         if state is not None:
             offset = read_offset(settings)
             status |= {"begun": True, **state_fields(state)}
+            status["waiting_to_join"] = state.initial
+            status["transfers"] = [shown(record) for _, record in sorted(transfers.items())]
             status["offset"] = None if offset is None else offset.offset
             status["seconds_since_commit"] = max(0.0, time.time() - state.ts_us / 1e6)
             status["source"] = _source(settings, state)

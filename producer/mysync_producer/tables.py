@@ -6,8 +6,8 @@ only at a line: then `learn` replaces it, and the plans made of it are forgotten
 statement and the definition that it left a table with, TABLE_MAPs themselves say what the table is.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from mysync_producer import metrics
 from mysync_producer.errors import UnknownTable
@@ -20,12 +20,12 @@ from mysync_schemas.charset import CharsetTable, charsets_of
 from mysync_schemas.fold import FoldTable
 from mysync_schemas.table import TableId, TableSchema
 
-__all__ = ["PlanSettings", "Table", "Tables"]
+__all__ = ["NOT_TRANSACTIONAL", "Mode", "PlanSettings", "Table", "Tables"]
 
 # Whoever makes and drops tables all day that aren't replicated must not fill the memory with them.
 _LEFT_OUT_MOST = 10_000
 # Storage engines (SHOW ENGINES, both flavours) whose changes no ROLLBACK takes back.
-_NOT_TRANSACTIONAL = frozenset(
+NOT_TRANSACTIONAL = frozenset(
     {"myisam", "aria", "memory", "csv", "archive", "mrg_myisam", "blackhole"}
 )
 
@@ -42,31 +42,57 @@ class PlanSettings:
     part_schema_id: int
 
 
+@dataclass(frozen=True)
+class Mode:
+    """How a table's rows are carried while it is transferred.
+
+    `held`: not at all, only known of. `snapshot`: as those of a table that the target doesn't have
+    all rows of yet. `disturbs`: whoever reads tables is told of each change (`Tables.disturb`), of
+    updates and deletes only where they are carried. `touched` collects their message keys."""
+
+    held: bool = False
+    snapshot: bool = False
+    disturbs: bool = False
+    touched: set[bytes | None] | None = field(default=None, compare=False)
+
+
+_STREAMED = Mode()
+
+
 class Table:
     """A replicated table's plan for one TABLE_MAP, with its counters."""
 
-    def __init__(self, plan: TablePlan, table_map: TableMap, transactional: bool) -> None:
+    def __init__(
+        self, plan: TablePlan, table_map: TableMap, transactional: bool, mode: Mode = _STREAMED
+    ) -> None:
         self.plan = plan
         self.table_map = table_map
         self.transactional = transactional
+        self.mode = mode
+        self.snapshot = "true" if mode.snapshot else "false"
+        plan.touched = mode.touched
         self.table_id = TableId(table_map.db, table_map.table)
         db, table = table_map.db, table_map.table
-        self._counters = {ord(op): metrics.ROWS.labels(db, table, op).inc for op in ("c", "u", "d")}
+        self._counters = {ord(op): metrics.ROWS.labels(db, table, op).inc for op in "cudr"}
 
     def count(self, operation: int, rows: int) -> None:
-        """`rows` more were sent; `operation` is the ord of c, u or d."""
+        """`rows` more were sent; `operation` is the ord of c, u, d or r."""
         self._counters[operation](rows)
 
 
 class Tables:
-    """Definitions by table, plans by TABLE_MAP."""
+    """Definitions by table, plans by TABLE_MAP.
 
-    """`infer` publishes what a TABLE_MAP tells of a table whose definition isn't known, and returns
-    that version. `ahead`: the definitions may be newer than the stream."""
+    `infer` publishes what a TABLE_MAP tells of a table whose definition isn't known, and returns
+    that version. `ahead`: the definitions may be newer than the stream. `disturb` is told of
+    changes of tables whose mode says so."""
 
     def __init__(self, filters: Filters, settings: PlanSettings) -> None:
         self.infer: Callable[[TableMap], TableSchema] | None = None
+        self.disturb: Callable[[TableId], None] = lambda _table: None
         self.ahead = False
+        self._modes: dict[TableId, Mode] = {}
+        self._mode_of_all: Mode | None = None
         self._filters = filters
         self._settings = settings
         self.schemas: dict[TableId, TableSchema] = {}
@@ -90,7 +116,31 @@ class Tables:
                 self.schemas[table] = schema
         self.folds.update(folds or {})
         self.charsets.update(charsets or {})
-        for head in [h for h, table in self._known.items() if table.table_id in changed]:
+        self._forget(changed)
+
+    def hold_all(self, held: bool) -> None:
+        """Whether no table's rows are carried. Call it between two transactions."""
+        self._mode_of_all = Mode(held=True) if held else None
+        self._forget({table.table_id for table in self._known.values()})
+
+    def carry(self, modes: Mapping[TableId, Mode]) -> None:
+        """From here on these tables' rows are carried in these ways, all others' as they are. Call
+        it between two transactions."""
+        before, self._modes = self._modes, dict(modes)
+        differing = {t for t in {*before, *modes} if before.get(t) is not modes.get(t)}
+        self._forget(differing)
+
+    def plan_of(self, table_map: TableMap) -> Table:
+        """A table of the version that holds, for rows that don't come from the log."""
+        table = TableId(table_map.db, table_map.table)
+        plan = self._compiled(table_map, self.schemas[table])
+        return Table(plan, table_map, transactional=True, mode=self._mode(table))
+
+    def _mode(self, table: TableId) -> Mode:
+        return self._mode_of_all or self._modes.get(table, _STREAMED)
+
+    def _forget(self, tables: Collection[TableId]) -> None:
+        for head in [h for h, table in self._known.items() if table.table_id in tables]:
             del self._known[head]
 
     def table_of(self, body: bytes, where: str) -> Table | None:
@@ -135,8 +185,9 @@ class Tables:
                 "begin the pipeline anew.",
             )
         engine = "" if schema is None else schema.engine
-        transactional = engine.lower() not in _NOT_TRANSACTIONAL
-        return Table(self._fitting(table_map, schema), table_map, transactional)
+        transactional = engine.lower() not in NOT_TRANSACTIONAL
+        plan = self._fitting(table_map, schema)
+        return Table(plan, table_map, transactional, self._mode(TableId(db, name)))
 
     def _fitting(self, table_map: TableMap, schema: TableSchema | None) -> TablePlan:
         """The plan for the version that holds; while that is uncertain, for what the map says."""

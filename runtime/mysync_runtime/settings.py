@@ -84,7 +84,9 @@ class SourceSettings(MysqlSettings):
     heartbeat_seconds: float = Field(
         default=1.0, gt=0, le=60, description="how often a silent source tells that it is alive"
     )
-    start: Literal["latest"] = Field(default="latest", description="where a new pipeline begins")
+    start: Literal["latest"] | None = Field(
+        default=None, description="where a new pipeline begins, if the target stands there already"
+    )
 
 
 class TargetSettings(MysqlSettings):
@@ -258,6 +260,38 @@ class PublishSettings(Section):
     )
 
 
+class TransferSettings(Section):
+    """How tables are copied to the target while the source goes on."""
+
+    initial: Literal["when_needed", "full", "schema", "never"] = Field(
+        default="when_needed",
+        description="what a new pipeline gives the target first; when_needed: all, unless "
+        "`source.start` says where the target stands",
+    )
+    streams: int = Field(default=2, ge=1, le=64, description="connections that read at a time")
+    chunk_seconds: float = Field(
+        default=0.2, gt=0, le=60, description="that reading a chunk of a table should take"
+    )
+    chunk_bytes: int = Field(
+        default=4 * MIB, ge=64 * KIB, description="of a chunk; a single row may be larger"
+    )
+    max_load: float = Field(
+        default=0.5, gt=0, le=1, description="share of the time in which a stream reads"
+    )
+    max_rows_per_second: int | None = Field(default=None, ge=1, description="over all streams")
+    max_threads_running: int = Field(
+        default=32, ge=1, description="of the source; reading waits while it has more"
+    )
+    max_lag_records: int = Field(
+        default=500_000, ge=1, description="that consumers are behind; reading waits meanwhile"
+    )
+    watermark_table: str = Field(
+        default="mysync.watermark",
+        pattern=r"^[^.`]+\.[^.`]+$",
+        description="written on a source without MySQL's GTIDs, to know what it shows",
+    )
+
+
 class ApplySettings(Section):
     """How the consumer writes the target."""
 
@@ -353,6 +387,7 @@ class Settings(BaseSettings):
     rename: RenameSettings = RenameSettings()
     schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
     publish: PublishSettings = PublishSettings()
+    transfer: TransferSettings = TransferSettings()
     apply: ApplySettings = ApplySettings()
     ddl: DdlSettings = DdlSettings()
     http: HttpSettings = HttpSettings()

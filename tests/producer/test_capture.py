@@ -14,7 +14,7 @@ from mysync_producer.events import Event, EventType, GtidEvent
 from mysync_producer.filters import Filters
 from mysync_producer.rowcodec import Sequencer
 from mysync_producer.rowerrors import CorruptRow
-from mysync_producer.tables import PlanSettings, Tables
+from mysync_producer.tables import Mode, PlanSettings, Tables
 from mysync_producer.transaction import Resume, SourceTransaction, TakenBack
 from mysync_producer.xa import XaTransactions
 from mysync_runtime.errors import TransactionTorn
@@ -51,7 +51,9 @@ def test_a_bad_row_after_a_good_one_leaves_neither_a_record_nor_its_number(
         Statements(sequencer, []),
         DdlSettings(),
     )
-    table: Any = SimpleNamespace(plan=SimpleNamespace(table="app.t"), transactional=True)
+    table: Any = SimpleNamespace(
+        plan=SimpleNamespace(table="app.t"), transactional=True, mode=Mode(), snapshot="false"
+    )
     capture._open_tables[5] = table
     transaction.begin(GtidEvent("a:1", 0), 10)
     with pytest.raises(CorruptRow):

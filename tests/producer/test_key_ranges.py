@@ -127,7 +127,11 @@ def walk(source: Source, definitions: Sequence[str], r: random.Random) -> None:
             if conditions and r.random() < 0.1:
                 forced = query.replace("FROM walked", "FROM walked FORCE INDEX (PRIMARY)")
                 explained = ask(f"EXPLAIN {forced}")[0]
-                assert b"range" in [str(x).encode() if not isinstance(x, bytes) else x for x in explained] or b"const" in explained, (explained, query)
+                assert (
+                    b"range"
+                    in [str(x).encode() if not isinstance(x, bytes) else x for x in explained]
+                    or b"const" in explained
+                ), (explained, query)
             assert not high or len(chunk) == count, (query, len(chunk), count)
             found += [n for (n,) in chunk]
             if not high:
@@ -140,7 +144,8 @@ def test_every_row_once_and_in_order(mode: Source) -> None:
     r = random.Random(11)
     failures = []
     for definitions in (
-        *((d,) for d in (*COMMON, *(MARIADB if mode.mariadb else MYSQL))), *COMPOSITE
+        *((d,) for d in (*COMMON, *(MARIADB if mode.mariadb else MYSQL))),
+        *COMPOSITE,
     ):
         try:
             walk(mode, definitions, r)

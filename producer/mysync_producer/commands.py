@@ -1,0 +1,118 @@
+"""What people ask of a running producer's transfers, from any thread; the main loop answers.
+
+A command is taken between two source transactions, and answered when what it does is committed: a
+crash before that leaves nothing of it, and whoever asked is told that nothing answered.
+"""
+
+import queue
+import threading
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Literal, get_args
+
+from mysync_producer.transfers import Transfers
+from mysync_runtime.errors import ConfigError, MysyncError, TransientError
+from mysync_schemas.position import BinlogPosition
+from mysync_schemas.table import TableId
+
+__all__ = ["Command", "Commands", "Verb"]
+
+Verb = Literal["start", "pause", "resume", "cancel"]
+
+ANSWER_SECONDS = 30.0
+
+_ALLOWED: dict[str, frozenset[str]] = {
+    "pause": frozenset({"running"}),
+    "resume": frozenset({"paused"}),
+    "cancel": frozenset({"queued", "running", "paused"}),
+}
+
+
+@dataclass
+class Command:
+    """`tables`: patterns `database.table` as in the filters."""
+
+    verb: Verb
+    tables: tuple[str, ...]
+    done: threading.Event = field(default_factory=threading.Event)
+    answer: list[str] = field(default_factory=list)  # of the tables that it was about
+    error: MysyncError | None = None
+
+
+class Commands:
+    """A queue between the threads that ask and the one that streams."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._taken: list[Command] = []
+
+    def ask(self, verb: str, tables: tuple[str, ...]) -> list[str]:
+        """Waits for the answer: the tables that were meant.
+
+        Raises ConfigError for what can't be done, TransientError when nothing answers in time."""
+        if verb not in get_args(Verb):
+            raise ConfigError(f"there is no {verb!r}", mend=f"Known: {', '.join(get_args(Verb))}.")
+        command = Command(verb, tables)  # type: ignore[arg-type]
+        self._queue.put(command)
+        if not command.done.wait(ANSWER_SECONDS):
+            raise TransientError(
+                "the producer is busy with a source transaction; it may still do what was asked"
+            )
+        if command.error is not None:
+            raise command.error
+        return command.answer
+
+    def take(self, transfers: Transfers, known: set[TableId], boundary: BinlogPosition) -> bool:
+        """Does what was asked; says whether something has to be committed, after which `committed`
+        is called."""
+        while not self._queue.empty():
+            command = self._queue.get()
+            try:
+                _do(command, transfers, known, boundary)
+            except MysyncError as error:
+                command.error = error
+            self._taken.append(command)
+        return bool(self._taken)
+
+    def committed(self) -> None:
+        for command in self._taken:
+            command.done.set()
+        self._taken.clear()
+
+
+def _do(
+    command: Command, transfers: Transfers, known: set[TableId], boundary: BinlogPosition
+) -> None:
+    for pattern in command.tables:
+        candidates = known if command.verb == "start" else set(transfers.records)
+        found = sorted(t for t in candidates if fnmatchcase(str(t), pattern))
+        if not found:
+            raise ConfigError(
+                f"no table matches {pattern!r}",
+                mend="`mysync-producer status` lists the replicated tables.",
+            )
+        allowed = _ALLOWED.get(command.verb)
+        if allowed is not None:
+            fitting = [t for t in found if transfers.records[t].phase in allowed]
+            if not fitting:
+                phases = ", ".join(sorted({transfers.records[t].phase for t in found}))
+                raise ConfigError(
+                    f"{pattern}: nothing to {command.verb} there, it is {phases}",
+                    mend="See `mysync-producer transfer status`.",
+                )
+            found = fitting
+        for table in found:
+            _one(command.verb, table, transfers, boundary)
+        command.answer += map(str, found)
+
+
+def _one(verb: Verb, table: TableId, transfers: Transfers, boundary: BinlogPosition) -> None:
+    match verb:
+        case "start":
+            transfers.queue(table)
+        case "pause":
+            transfers.pause(table)
+        case "resume":
+            transfers.resume(table)
+        case "cancel":
+            transfers.cancel(table, boundary, "by command")

@@ -1,0 +1,520 @@
+"""Tables on their way to the target while the stream goes on (DBLog's watermarks, made exact).
+
+A transfer begins with a line, and with the statements that make the table and empty it. From there
+on the table's events are carried as what they are, a snapshot's: they may be about rows that the
+target doesn't have yet. Chunks are read aside (`chunkread`); each is sent between two transactions,
+once the stream has passed the end of the log that was read after it, without the rows whose keys
+the stream had meanwhile. So at every place of the stream the target's rows are some of the
+source's, and each is as it is there. When all chunks are sent, a line ends the transfer.
+
+A chunk is read again when a statement changed its table since it was asked for, when another server
+was, or when an ancestor's change may have cascaded into it without a trace in the log. A table that
+can't be walked by its key is held back altogether, and sent as a whole.
+
+What is done is committed with what was sent: a crash leaves chunks that are open, and these alone
+are read again.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from mysync_producer import ancestry, metrics, points, walk
+from mysync_producer.capture import Capture
+from mysync_producer.changes import Changes
+from mysync_producer.chunkread import ChunkReaders, Job, Plan
+from mysync_producer.knowledge import Knowledge
+from mysync_producer.rowcodec import EventContext, encode_rows
+from mysync_producer.schemacopy import create, empty, estimates
+from mysync_producer.selectmap import table_map_of
+from mysync_producer.source import Source
+from mysync_producer.state import Server
+from mysync_producer.statements import Change, dialect_of
+from mysync_producer.tables import Mode, Table, Tables
+from mysync_producer.transaction import SourceTransaction
+from mysync_producer.transferstate import Chunk, TransferState, key_of
+from mysync_runtime.crash import crash_point
+from mysync_runtime.log import get_logger
+from mysync_runtime.settings import Settings
+from mysync_schemas.charset import charsets_of
+from mysync_schemas.envelope import NO_FOREIGN_KEY_CHECKS
+from mysync_schemas.position import BinlogPosition
+from mysync_schemas.table import TableId, TableSchema
+
+__all__ = ["Transfers"]
+
+log = get_logger("transfers")
+
+_R = ord("r")
+_CHUNK = 1 << 20
+_ALL = 1 << 62
+_KEYS_MOST = 500_000
+"""Keys that the stream may touch while chunks of a table are under way; then these are read anew."""
+
+_FIRST_ROWS, _MOST_ROWS = 500, 100_000
+_LOCK_AFTER = 3
+"""Tries of a table without a key, before it is read under a lock."""
+
+_AGAIN_SECONDS, _FAILURES_MOST = 0.5, 20
+_EXCHANGE = re.compile(rb"\bEXCHANGE\s+PARTITION\b", re.IGNORECASE)
+
+
+class Running:
+    """What is under way of one table; nothing here outlives the session."""
+
+    def __init__(self) -> None:
+        self.plan: Plan | None = None
+        self.table: Table | None = None
+        self.touched: set[bytes | None] = set()
+        self.jobs: list[Job] = []
+        self.again: list[Chunk] = []
+        self.planning = False
+        self.limit = _FIRST_ROWS
+        self.tries = 0
+        self.failures = 0
+        self.not_before = 0.0
+
+
+class Transfers:
+    """`records`: of all tables that were ever transferred. `send` takes a batch and its size,
+    `commit_if_full` commits when the publisher has enough."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        records: Iterable[TransferState],
+        tables: Tables,
+        knowledge: Knowledge,
+        changes: Changes,
+        readers: ChunkReaders,
+        ask: Callable[[], Source],
+    ) -> None:
+        self.records = {record.table_id: record for record in records}
+        self._settings = settings.transfer
+        self._pipeline = settings.pipeline
+        self._tables = tables
+        self._knowledge = knowledge
+        self._changes = changes
+        self._readers = readers
+        self._ask_source = ask
+        self._unsaved: dict[TableId, TransferState | None] = {}
+        self._running: dict[TableId, Running] = {}
+        self._ancestors: dict[TableId, frozenset[TableId]] = {}  # tables below, by the one above
+        self._server: Server | None = None
+        self._boundary: BinlogPosition | None = None
+        self._context = EventContext()
+        tables.disturb = self._disturbed
+        changes.followed = self.followed
+        for record in self.records.values():
+            if record.active:
+                self._running[record.table_id] = running = Running()
+                running.again += record.open
+        self._set_modes()
+
+    # -- what the session needs
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is to be done soon."""
+        return any(r.phase in ("queued", "running") for r in self.records.values())
+
+    def unsaved(self) -> list[tuple[bytes, bytes | None]]:
+        """Records of the state topic that have to be committed with what was sent."""
+        records = [
+            (key_of(self._pipeline, table), None if record is None else record.encode())
+            for table, record in self._unsaved.items()
+        ]
+        self._unsaved.clear()
+        return records
+
+    def close(self) -> None:
+        for running in self._running.values():
+            for job in running.jobs:
+                job.close()
+        self._readers.close()
+
+    # -- commands
+
+    def queue(self, table: TableId, reason: str = "") -> None:
+        """Transfers the table, from the beginning if it is under way."""
+        if (running := self._running.get(table)) is not None:
+            self._void(running)
+        self._save(TransferState(db=table.db, table=table.table, phase="queued", reason=reason))
+
+    def pause(self, table: TableId) -> None:
+        self._save(self.records[table].model_copy(update={"phase": "paused"}))
+
+    def resume(self, table: TableId) -> None:
+        self._save(self.records[table].model_copy(update={"phase": "running"}))
+
+    def cancel(self, table: TableId, boundary: BinlogPosition, reason: str) -> None:
+        """Ends the transfer where it is; the target sets the table aside."""
+        record = self.records[table]
+        if record.active:
+            schema = self._knowledge.definitions.schemas.get(table) or _nameless(table)
+            self._changes.transfer(schema, "cancelled", boundary, record.rows)
+        self._forget(table)
+        self._save(record.ended("cancelled", _now_us()).model_copy(update={"reason": reason}))
+        self._set_modes()
+
+    # -- between two transactions
+
+    def advance(self, server: Server, capture: Capture, commit: Callable[[], None]) -> bool:
+        """Does what is due at this place; says whether something has to be committed."""
+        transaction = capture.transaction
+        if self._server is not None and server != self._server:
+            for running in self._running.values():
+                self._void(running)
+        self._server = server
+        sent = False
+        self._boundary = transaction.boundary
+        for record in [r for r in self.records.values() if r.phase == "queued"]:
+            sent |= self._begin_when_certain(record)
+        sent |= self._collect()
+        for table, running in list(self._running.items()):
+            for job in [job for job in running.jobs if _ready(job, server, transaction)]:
+                self._emit(table, running, job, capture, commit)
+                sent = True
+        for record in [r for r in self.records.values() if r.active and r.complete]:
+            self._end(record)
+            sent = True
+        self._ask(transaction)
+        return sent
+
+    def begin(
+        self, schema: TableSchema, boundary: BinlogPosition, server_version: int, estimate: int
+    ) -> None:
+        """The table is made on the target, and empty, from this place on."""
+        table = schema.table_id
+        id_ = self._changes.transfer(schema, "begin", boundary)
+        for made in (*create(schema), *empty(schema)):
+            self._changes.issue(made, boundary, server_version)
+        crash_point(points.TRANSFER_BEGUN)
+        self._forget(table)
+        self._running[table] = Running()
+        record = self.records.get(table) or TransferState(db=table.db, table=table.table)
+        begun = record.begun(id_, self._signature(schema), _now_us())
+        self._save(begun.model_copy(update={"estimate": estimate}))
+        self._set_modes()
+
+    def _begin_when_certain(self, record: TransferState) -> bool:
+        table = record.table_id
+        schema = self._knowledge.certain(table)
+        if schema is None:
+            return False
+        assert self._boundary is not None
+        source = self._ask_source()
+        guess = estimates(source, (table,)).get(table, 0)
+        self.begin(schema, self._boundary, dialect_of(source.flavor.text).version, guess)
+        return True
+
+    def _end(self, record: TransferState) -> None:
+        table = record.table_id
+        assert self._boundary is not None
+        schema = self._knowledge.definitions.schemas.get(table) or _nameless(table)
+        self._changes.transfer(schema, "end", self._boundary, record.rows)
+        crash_point(points.TRANSFER_ENDED)
+        self._forget(table)
+        self._save(record.ended("done", _now_us()))
+        self._set_modes()
+
+    # -- chunks out
+
+    def _ask(self, transaction: SourceTransaction) -> None:
+        """Keeps the readers busy: twice as many chunks as there are streams are under way."""
+        room = 2 * self._settings.streams - sum(len(r.jobs) for r in self._running.values())
+        now = time.monotonic()
+        for table, running in list(self._running.items()):
+            record = self.records[table]
+            if record.phase != "running" or now < running.not_before:
+                continue
+            if not running.jobs and not running.planning:
+                running.touched.clear()
+            if not self._prepared(table, running):
+                continue
+            while room > 0 and (job := self._next(record, running, transaction)) is not None:
+                running.jobs.append(job)
+                self._readers.ask(job)
+                room -= 1
+
+    def _prepared(self, table: TableId, running: Running) -> bool:
+        """Whether the table's definition is certain, and what is read fits to it."""
+        schema = self._knowledge.certain(table)
+        if schema is None:
+            return False
+        if running.plan is not None and running.plan.schema is schema:
+            return True
+        self._void(running)
+        record = self.records[table]
+        signature = self._signature(schema)
+        if signature != record.walk:
+            self.queue(table, "its key is another one")
+            return False
+        if not signature and record.open:
+            self.queue(table, "its transfer was interrupted")
+            return False
+        charsets = charsets_of(schema, self._tables.charsets)
+        running.plan = walk.plan_of(schema, mariadb=self._mariadb)
+        running.table = self._tables.plan_of(
+            table_map_of(schema, mariadb=self._mariadb, charsets=charsets)
+        )
+        return True
+
+    def _signature(self, schema: TableSchema) -> str:
+        return walk.signature(schema, mariadb=self._mariadb)
+
+    @property
+    def _mariadb(self) -> bool:
+        return self._knowledge.info.connector == "mariadb"
+
+    def _next(
+        self, record: TransferState, running: Running, transaction: SourceTransaction
+    ) -> Job | None:
+        plan = running.plan
+        assert plan is not None
+        seen = None if transaction.gtids is None else str(transaction.gtids)
+        if plan.order is None:
+            if running.jobs:
+                return None
+            return Job(plan, seen, lock=running.tries >= _LOCK_AFTER)
+        job = Job(plan, seen, limit=running.limit, most_bytes=self._settings.chunk_bytes)
+        if running.again:
+            job.chunk = running.again.pop(0)
+        elif record.planned or running.planning:
+            return None
+        else:
+            job.after = record.after
+            running.planning = True
+        return job
+
+    # -- chunks in
+
+    def _collect(self) -> bool:
+        """Takes what the readers have found out; says whether a transfer was given up."""
+        given_up = False
+        while not self._readers.planned.empty():
+            job, upto = self._readers.planned.get()
+            table = job.plan.schema.table_id
+            running = self._running.get(table)
+            if running is None or job not in running.jobs or job.void:
+                continue
+            running.planning = False
+            planned, job.chunk = self.records[table].plan(upto)
+            self._save(planned)
+        while not self._readers.found.empty():
+            job = self._readers.found.get()
+            running = self._running.get(job.plan.schema.table_id)
+            if running is None or job not in running.jobs:
+                job.close()
+                continue
+            if job.error is not None or job.too_much or job.void:
+                given_up |= self._failed(running, job)
+            else:
+                job.read = True
+                running.failures = 0
+                self._adapt(running, job)
+        for running in self._running.values():
+            if len(running.touched) > _KEYS_MOST:
+                self._void(running)
+            for job in [job for job in running.jobs if job.read and job.void]:
+                self._drop(running, job)
+        return given_up
+
+    def _failed(self, running: Running, job: Job) -> bool:
+        """The chunk is read again, a little later if something is wrong. Gives the transfer up, and
+        says so, when that doesn't pass."""
+        self._drop(running, job)
+        if job.too_much:
+            running.limit = max(1, running.limit // 4)
+        elif job.error is not None:
+            running.failures += 1
+            running.not_before = time.monotonic() + _AGAIN_SECONDS
+            table = job.plan.schema.table_id
+            log.warning("a chunk can't be read", table=str(table), reason=str(job.error))
+            if not job.error.retriable and running.failures >= _FAILURES_MOST:
+                assert self._boundary is not None
+                self.cancel(table, self._boundary, f"it can't be read: {job.error}")
+                return True
+        return False
+
+    def _drop(self, running: Running, job: Job) -> None:
+        job.close()
+        running.jobs.remove(job)
+        table = job.plan.schema.table_id
+        record = self.records[table]
+        if job.plan.order is None:
+            running.tries += 1
+        elif job.chunk is not None and job.chunk in record.open:
+            running.again.append(job.chunk)
+        else:
+            running.planning = False
+        self._save(record.model_copy(update={"redone": record.redone + 1}))
+        metrics.TRANSFER_REDONE.labels(*table).inc()
+
+    def _adapt(self, running: Running, job: Job) -> None:
+        """So many rows that a chunk takes about as long, and is about as large, as it should."""
+        if job.plan.order is None or not job.rows or job.rows < job.limit // 2:
+            return
+        size = sum(map(len, job.images))
+        by_time = job.rows * self._settings.chunk_seconds / max(job.seconds, 0.001)
+        by_size = job.rows * self._settings.chunk_bytes * 0.7 / max(size, 1)
+        wanted = min(by_time, by_size, running.limit * 2.0)
+        running.limit = int(max(1, min(_MOST_ROWS, max(wanted, running.limit / 2))))
+
+    def _emit(
+        self,
+        table: TableId,
+        running: Running,
+        job: Job,
+        capture: Capture,
+        commit: Callable[[], None],
+    ) -> None:
+        """Sends a chunk's rows, and takes note of them."""
+        crash_point(points.CHUNK_DUE)
+        record = self.records[table]
+        before = self._knowledge.sequencer.seq
+        if job.plan.order is None:
+            record, chunk = record.plan(None)
+            self._save(record)
+            assert job.reader is not None
+            rows = 0
+            while (piece := job.reader.read(_CHUNK)) is not None:
+                rows = self._send(running, job, piece, rows, capture, commit)
+        else:
+            assert job.chunk is not None
+            chunk, rows = job.chunk, 0
+            for piece in job.images:
+                rows = self._send(running, job, piece, rows, capture, commit)
+        running.jobs.remove(job)
+        job.close()
+        sent = self._knowledge.sequencer.seq - before
+        self._save(self.records[table].sent(chunk, sent))
+        metrics.TRANSFER_ROWS.labels(*table).inc(sent)
+        crash_point(points.CHUNK_SENT)
+
+    def _send(
+        self,
+        running: Running,
+        job: Job,
+        images: bytes,
+        row: int,
+        capture: Capture,
+        commit: Callable[[], None],
+    ) -> int:
+        """Transcodes and sends; returns the next row's number."""
+        table, high, context = running.table, job.high, self._context
+        assert table is not None
+        assert high is not None
+        context.ts_ms = time.time_ns() // 1_000_000
+        context.ts_us = _now_us()
+        context.file, context.pos = high.file, high.pos
+        context.flags = NO_FOREIGN_KEY_CHECKS
+        context.snapshot = "true"
+        at, end = 0, len(images)
+        while at < end:
+            rows, size, at = encode_rows(
+                table.plan, context, self._knowledge.sequencer, _R, images, at, end, row, 0, _CHUNK,
+                capture.batch,
+            )  # fmt: skip
+            row += rows
+            if size:
+                self._knowledge.publisher.send(capture.batch, size)
+            commit()
+        return row
+
+    # -- what voids chunks
+
+    def _disturbed(self, table: TableId) -> None:
+        """A change of a table that is held back, or that may have changed others below it."""
+        for below in self._ancestors.get(table, frozenset((table,))):
+            if (running := self._running.get(below)) is not None:
+                self._void(running)
+
+    def _void(self, running: Running) -> None:
+        """What is under way is no good any more."""
+        for job in running.jobs:
+            job.void = True
+            job.passed.set()
+        running.touched.clear()
+
+    def followed(self, change: Change) -> None:
+        """A statement of the source: what it changes is read again; a table's transfer goes on
+        under its new name; tables that exchange rows begin anew."""
+        effects = change.effects
+        for table in effects.tables:
+            if (running := self._running.get(table)) is not None:
+                self._void(running)
+        for old, new in effects.renames:
+            record = self.records.pop(old, None)
+            if record is not None and record.phase in ("queued", "running", "paused"):
+                self._unsaved[old] = None
+                self._forget(old)
+                self._running[new] = running = Running()
+                renamed = record.model_copy(update={"db": new.db, "table": new.table})
+                running.again += record.open
+                self._save(renamed)
+        known = self._knowledge.definitions.schemas
+        for table, record in list(self.records.items()):
+            if record.phase in ("queued", "running", "paused") and table not in known:
+                self._forget(table)
+                ended = record.ended("cancelled", _now_us())
+                self._save(ended.model_copy(update={"reason": "the table was dropped"}))
+        if _EXCHANGE.search(change.sql) and any(t in self._running for t in effects.tables):
+            for table in effects.tables & known.keys():
+                self._running.setdefault(table, Running())
+                self.queue(table, "it exchanged rows with another table")
+        self._set_modes()
+
+    # -- bookkeeping
+
+    def _save(self, record: TransferState) -> None:
+        self.records[record.table_id] = self._unsaved[record.table_id] = record
+
+    def _forget(self, table: TableId) -> None:
+        if (running := self._running.pop(table, None)) is not None:
+            for job in running.jobs:
+                job.void = True
+                job.close()
+
+    def _set_modes(self) -> None:
+        """How the tables' rows are carried, as the records say now."""
+        schemas = self._knowledge.definitions.schemas
+        self._ancestors = ancestry.below(schemas, self._running)
+        modes = {}
+        for table, running in self._running.items():
+            held = not self.records[table].walk and self.records[table].active
+            modes[table] = Mode(
+                held=held,
+                snapshot=True,
+                disturbs=held or table in self._ancestors,
+                touched=None if held else running.touched,
+            )
+        for table in self._ancestors.keys() - modes.keys():
+            modes[table] = Mode(disturbs=True)
+        self._tables.carry(modes)
+        self._changes.unchecked = bool(self._running)
+
+    def status(self) -> list[dict[str, Any]]:
+        """Every table's, for people."""
+        return [walk.shown(record) for _, record in sorted(self.records.items())]
+
+
+def _ready(job: Job, server: Server, transaction: SourceTransaction) -> bool:
+    """Whether the stream has come by the place that a chunk is good for."""
+    return (
+        job.read
+        and not job.void
+        and job.high is not None
+        and job.high.passed(server, transaction.boundary, transaction.gtids)
+    )
+
+
+def _nameless(table: TableId) -> TableSchema:
+    return TableSchema(
+        id=0, db=table.db, table=table.table, create_sql="", columns=(), state="dropped"
+    )
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
