@@ -143,6 +143,9 @@ class ChunkReaders:
                 connection = None
             except TooMuch:
                 job.too_much = True
+                if connection is not None:
+                    connection.close()
+                connection = None
             if connection is not None and connection.lent:
                 connection = None
             self.found.put(job)
@@ -236,9 +239,6 @@ class Connection:
                 job.images.append(piece)
                 size += len(piece)
                 if size > job.most_bytes and job.limit > 1:
-                    reader.close()
-                    self.source.close()
-                    self.__init__(self._settings, self._number, self._stop)  # type: ignore[misc]
                     raise TooMuch
             job.rows = reader.rows
             job.high = Learning.after(self.source.server(), self.source.end())
@@ -254,8 +254,8 @@ class Connection:
             if locker is not None:
                 with locker.connection.cursor() as cursor:
                     cursor.execute(f"SET SESSION lock_wait_timeout = {_LOCK_SECONDS}")
+                    # Had only when no transaction is left that wrote the table.
                     cursor.execute(f"LOCK TABLES {_name(job.plan.schema)} READ")
-                self._show(None if self._waters else self._executed())
             self.source.connection.query("START TRANSACTION WITH CONSISTENT SNAPSHOT")
             job.high = Learning.after(self.source.server(), self.source.end())
             job.reader = self._select(job.plan, [])
@@ -283,9 +283,6 @@ class Connection:
             self.source.connection.query("UNLOCK TABLES")
 
     # -- what the source shows
-
-    def _executed(self) -> str:
-        return str(self.source.gtid_set("gtid_executed"))
 
     def _show(self, seen: str | None) -> None:
         """Returns when a SELECT shows all that the log held when this was called, or, where the

@@ -77,9 +77,10 @@ class Joining:
         schemas = self._knowledge.definitions.schemas.values()
         # Defaults may name sequences.
         for schema in sorted(schemas, key=lambda s: (s.table_type != "SEQUENCE", s.table_id)):
-            if self._what == "full":
+            if self._what != "schema":
                 estimate = objects.estimates.get(schema.table_id, 0)
-                self._transfers.begin(schema, boundary, version, estimate)
+                anew = self._what == "again"
+                self._transfers.begin(schema, boundary, version, estimate, anew=anew)
             else:
                 for made in create(schema):
                     self._changes.issue(made, boundary, version)

@@ -22,7 +22,7 @@ from mysync_producer.reading import Reading, read_definitions
 from mysync_producer.rowcodec import Sequencer
 from mysync_producer.source import Source
 from mysync_producer.start import Started, line_records, schema_ids
-from mysync_producer.state import Server
+from mysync_producer.state import Learning, Server
 from mysync_producer.statements import Change
 from mysync_producer.tablemap import TableMap
 from mysync_producer.tables import Tables
@@ -179,6 +179,19 @@ class Knowledge:
             return False
         self._adopt(found)
         return True
+
+    def begin_again(self, tables: list[TableSchema], end: Learning) -> set[TableId]:
+        """Forgets what the stream has shown: these tables were read, and the stream goes on
+        somewhere before `end`. Sends their versions with a line; returns the tables that are
+        gone."""
+        before = self.definitions.schemas
+        gone = before.keys() - {table.table_id for table in tables}
+        after = {t.table_id: self._completed(t, before.get(t.table_id)) for t in tables}
+        self._learning, self._uncertain, self._reading = end, set(), None
+        seq, prev = self.sequencer.take_all()
+        self.tell(self._numbered(Evolution(after, set()), seq))
+        self.line(Line(seq, 0, seq, self.definitions.next_version - 1, Line.ADOPT), prev)
+        return set(gone)
 
     # -- inner
 

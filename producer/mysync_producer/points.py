@@ -39,6 +39,9 @@ TRANSFER_BEGUN = declare(
 CHUNK_DUE = declare("producer.chunk_due", "a chunk is read, the stream is there, nothing is sent")
 CHUNK_SENT = declare("producer.chunk_sent", "a chunk's rows are sent, not committed")
 TRANSFER_ENDED = declare("producer.transfer_ended", "a table's end is sent, not committed")
+BEGUN_AGAIN = declare(
+    "producer.begun_again", "after a lost position: a new beginning is sent, not committed"
+)
 JOINED = declare("producer.joined", "all that makes the target's tables is sent, not committed")
 INFERRED = declare(
     "producer.inferred", "what a TABLE_MAP tells of a table is sent, none of its rows are"

@@ -25,7 +25,7 @@ from mysync_schemas.control import DdlContext
 from mysync_schemas.statement import Verb
 from mysync_schemas.table import TableId, TableSchema
 
-__all__ = ["Made", "Objects", "create", "empty", "estimates", "read_objects"]
+__all__ = ["Made", "Objects", "create", "drop", "empty", "estimates", "read_objects"]
 
 log = get_logger("schemacopy")
 
@@ -121,13 +121,15 @@ def create(table: TableSchema) -> list[Made]:
     """Makes the table where it isn't there. A system-versioned one is made anew: it can't be
     emptied."""
     name = table.table_id
-    made = []
-    if table.table_type == "SYSTEM VERSIONED":
-        made.append(
-            _about(name, f"DROP TABLE IF EXISTS {mysql.quote(name.table)}", Verb.DROP_TABLE)
-        )
+    made = [drop(name)] if table.table_type == "SYSTEM VERSIONED" else []
     sql = _CREATE.sub(r"CREATE \1 IF NOT EXISTS ", table.create_sql, count=1)
     return [*made, _about(name, sql, Verb.CREATE_TABLE)]
+
+
+def drop(table: TableId) -> Made:
+    """Removes the table where it is there."""
+    sql = f"DROP TABLE IF EXISTS {mysql.quote(table.table)}"
+    return _about(table, sql, Verb.DROP_TABLE)
 
 
 def empty(table: TableSchema) -> list[Made]:
@@ -232,8 +234,8 @@ def _triggers(source: Source, tables: set[TableId], databases: Sequence[str]) ->
             name = mysql.quote_table(db, str(row["name"]))
             (shown,) = mysql.rows(source.connection, f"SHOW CREATE TRIGGER {name}")
             context = context_in(db, sql_mode=_mode(str(shown["sql_mode"])))
-            drop = f"DROP TRIGGER IF EXISTS {name}"
-            yield Made(drop, Verb.DROP_TRIGGER, context, (table,))
+            gone = f"DROP TRIGGER IF EXISTS {name}"
+            yield Made(gone, Verb.DROP_TRIGGER, context, (table,))
             sql = str(shown["SQL Original Statement"])
             yield Made(sql, Verb.CREATE_TRIGGER, context, (table,))
 

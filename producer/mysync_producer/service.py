@@ -35,6 +35,8 @@ from mysync_runtime.errors import (
     ConnectionLost,
     CorruptEvent,
     DataError,
+    PositionLost,
+    SourceDiverged,
     TransientError,
 )
 from mysync_runtime.http import Readiness, Ticker
@@ -143,12 +145,25 @@ class Producer:
     def _serve(self, session: Session) -> None:
         """Streams, and opens the dump again when the source's connection breaks."""
         while not self.stop.requested:
-            stream, capture = retry_forever(session.open, self.stop, doing="open the dump")
+            try:
+                stream, capture = retry_forever(session.open, self.stop, doing="open the dump")
+            except (PositionLost, SourceDiverged) as error:
+                if self.settings.transfer.on_lost_position == "stop":
+                    raise
+                session.begin_again(error)
+                return
             try:
                 self._stream(session, stream, capture)
             except ConnectionLost as error:
                 session.lost(capture, error)
                 self.stop.wait(self._pause())
+            except (PositionLost, SourceDiverged) as error:
+                session.keep_whole(capture)
+                if self.settings.transfer.on_lost_position == "stop":
+                    raise
+                if not session.publisher.open:
+                    session.begin_again(error)
+                return
             except DataError:
                 session.keep_whole(capture)
                 raise

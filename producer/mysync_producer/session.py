@@ -10,6 +10,7 @@ from typing import Any
 
 from mysync_producer import metrics, points
 from mysync_producer.capture import Capture
+from mysync_producer.catalog import read_catalog
 from mysync_producer.changes import Changes
 from mysync_producer.chunkread import ChunkReaders
 from mysync_producer.commands import Commands
@@ -24,9 +25,11 @@ from mysync_producer.knowledge import Knowledge
 from mysync_producer.lag import lag
 from mysync_producer.publisher import Record
 from mysync_producer.rowcodec import Sequencer
+from mysync_producer.schemacopy import drop
 from mysync_producer.source import Source, verify_source
 from mysync_producer.start import Started
-from mysync_producer.state import Server
+from mysync_producer.state import Learning, Server
+from mysync_producer.statements import dialect_of
 from mysync_producer.stream import BinlogStream
 from mysync_producer.tables import PlanSettings, Tables
 from mysync_producer.transaction import Resume, SourceTransaction, TakenBack
@@ -34,7 +37,7 @@ from mysync_producer.transfers import Transfers
 from mysync_producer.xa import XaTransactions
 from mysync_producer.xatopic import XaTopic
 from mysync_runtime.crash import crash_point
-from mysync_runtime.errors import ConnectionLost
+from mysync_runtime.errors import ConnectionLost, MysyncError, PreflightError
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.log import get_logger
 from mysync_runtime.metrics import version
@@ -201,6 +204,44 @@ class Session:
         """For `/status`."""
         waiting = self.state.initial if self._joining is not None else None
         return {"waiting_to_join": waiting, "transfers": self._transfers.status()}
+
+    def begin_again(self, lost: MysyncError) -> None:
+        """The source can't continue what was committed: begins at the present end of its log, as a
+        new pipeline does, and with all tables to be made anew. The session is over then."""
+        log.error("all tables are transferred again", reason=str(lost))
+        source = self._asked()
+        server, begin = source.server(), source.end()
+        catalog = read_catalog(source.connection, source.flavor, self.filters)
+        if catalog.refused:
+            raise PreflightError("the source has tables that can't be replicated", catalog.refused)
+        version = dialect_of(source.flavor.text).version
+        for table in sorted(
+            self._knowledge.begin_again(catalog.tables, Learning.after(server, source.end()))
+        ):
+            self._changes.issue(drop(table), begin.position, version)
+        crash_point(points.BEGUN_AGAIN)
+        state = self.state.model_copy(
+            update={
+                "server": server,
+                "file": begin.position.file,
+                "pos": begin.position.pos,
+                "gtids": None if begin.gtids is None else str(begin.gtids),
+                "last": None,
+                "rows_done": 0,
+                "left_out": 0,
+                "open_gtid": None,
+                "txn_seq": 0,
+                "seq": self._sequencer.seq,
+                "last_seqs": tuple(self._sequencer.prev),
+                "offsets": tuple(self.publisher.offsets),
+                "initial": "again",
+                "ts_us": time.time_ns() // 1000,
+            }
+            | self._knowledge.state_fields
+            | self._changes.state_fields
+        )
+        self.publisher.commit(state, self._transfers.unsaved())
+        self.commits += 1
 
     # -- Kafka
 

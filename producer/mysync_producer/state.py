@@ -18,7 +18,8 @@ __all__ = ["FORMAT", "Initial", "LastTransaction", "Learning", "LogEnd", "Server
 
 FORMAT = 2
 
-Initial = Literal["schema", "full"]
+Initial = Literal["schema", "full", "again"]
+"""`again`: everything, and the target may have other tables than those that the source has now."""
 
 
 class _Record(BaseModel):

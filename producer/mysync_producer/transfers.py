@@ -26,7 +26,7 @@ from mysync_producer.changes import Changes
 from mysync_producer.chunkread import ChunkReaders, Job, Plan
 from mysync_producer.knowledge import Knowledge
 from mysync_producer.rowcodec import EventContext, encode_rows
-from mysync_producer.schemacopy import create, empty, estimates
+from mysync_producer.schemacopy import create, drop, empty, estimates
 from mysync_producer.selectmap import table_map_of
 from mysync_producer.source import Source
 from mysync_producer.state import Server
@@ -50,7 +50,8 @@ _R = ord("r")
 _CHUNK = 1 << 20
 _ALL = 1 << 62
 _KEYS_MOST = 500_000
-"""Keys that the stream may touch while chunks of a table are under way; then these are read anew."""
+"""Keys that the stream may touch while chunks of a table are under way: more, and they are read
+again."""
 
 _FIRST_ROWS, _MOST_ROWS = 500, 100_000
 _LOCK_AFTER = 3
@@ -183,12 +184,20 @@ class Transfers:
         return sent
 
     def begin(
-        self, schema: TableSchema, boundary: BinlogPosition, server_version: int, estimate: int
+        self,
+        schema: TableSchema,
+        boundary: BinlogPosition,
+        server_version: int,
+        estimate: int,
+        *,
+        anew: bool = False,
     ) -> None:
-        """The table is made on the target, and empty, from this place on."""
+        """The table is made on the target, and empty, from this place on. `anew`: what is there
+        may be another table."""
         table = schema.table_id
         id_ = self._changes.transfer(schema, "begin", boundary)
-        for made in (*create(schema), *empty(schema)):
+        made_empty = [drop(table), *create(schema)] if anew else [*create(schema), *empty(schema)]
+        for made in made_empty:
             self._changes.issue(made, boundary, server_version)
         crash_point(points.TRANSFER_BEGUN)
         self._forget(table)
@@ -378,6 +387,7 @@ class Transfers:
             record, chunk = record.plan(None)
             self._save(record)
             assert job.reader is not None
+            job.passed.set()
             rows = 0
             while (piece := job.reader.read(_CHUNK)) is not None:
                 rows = self._send(running, job, piece, rows, capture, commit)
@@ -483,7 +493,7 @@ class Transfers:
         self._ancestors = ancestry.below(schemas, self._running)
         modes = {}
         for table, running in self._running.items():
-            held = not self.records[table].walk and self.records[table].active
+            held = self._is_held(self.records[table])
             modes[table] = Mode(
                 held=held,
                 snapshot=True,
@@ -494,6 +504,14 @@ class Transfers:
             modes[table] = Mode(disturbs=True)
         self._tables.carry(modes)
         self._changes.unchecked = bool(self._running)
+
+    def _is_held(self, record: TransferState) -> bool:
+        """Whether the target gets no changes of the table: it has no key to tell rows by, and all
+        its rows are still to come."""
+        if record.active:
+            return not record.walk
+        schema = self._knowledge.definitions.schemas.get(record.table_id)
+        return schema is not None and not schema.identity
 
     def status(self) -> list[dict[str, Any]]:
         """Every table's, for people."""

@@ -19,7 +19,7 @@ __all__ = ["plan_of", "shown", "signature"]
 def signature(schema: TableSchema, *, mariadb: bool) -> str:
     """Names the walk; empty where there is none and the table is read as a whole."""
     order = KeyOrder.of(schema, mariadb=mariadb)
-    if order is None or schema.row_by_row and not schema.identity:
+    if order is None or (schema.row_by_row and not schema.identity):
         return ""
     columns = [schema.column(name) for name in schema.identity]
     parts = [f"{c.name} {c.column_type} {c.collation or ''}" for c in columns]

@@ -268,6 +268,11 @@ class TransferSettings(Section):
         description="what a new pipeline gives the target first; when_needed: all, unless "
         "`source.start` says where the target stands",
     )
+    on_lost_position: Literal["stop", "transfer"] = Field(
+        default="stop",
+        description="when the source doesn't have what follows any more: stop and say so, or make "
+        "all tables anew on the target and transfer them",
+    )
     streams: int = Field(default=2, ge=1, le=64, description="connections that read at a time")
     chunk_seconds: float = Field(
         default=0.2, gt=0, le=60, description="that reading a chunk of a table should take"
