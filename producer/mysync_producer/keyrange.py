@@ -1,9 +1,9 @@
 """How a table can be walked in ranges of its identity, in the order of the key's index.
 
 A boundary is the key of a row, as the text protocol shows it in a session set up by
-`selectlist.SESSION`; it becomes literals that compare as the row itself does: text in its own bytes,
-character set and collation. Conditions are written out (`a > x OR (a = x AND b > y)`): neither
-server uses an index for `(a, b) > (x, y)`.
+`selectlist.SESSION`; it becomes literals that compare as the row itself does: text in its own
+bytes, character set and collation. Conditions are written out, `a > x OR (a = x AND b > y)`: the
+servers don't both use an index for `(a, b) > (x, y)`.
 
 What compares otherwise than it is ordered, or has no exact literal (ENUM, SET, JSON, key prefixes),
 ends the part of the key that is walked. A range of a part holds all rows that share its values.

@@ -83,6 +83,11 @@ class CorruptRow(CorruptEvent):
 class CorruptResult(CorruptEvent):
     """What a SELECT shows of a row can't be what the table holds."""
 
+    advice = (
+        "Check the table (CHECK TABLE) and what stands between the source and the producer; "
+        "nothing was skipped."
+    )
+
     def __init__(self, table: str, row: int | None, column: str | None, what: str) -> None:
         super().__init__(
             f"{table}: "

@@ -80,8 +80,9 @@ class RowImages:
         self.rows += 1
 
     def walk(self, data: bytes, pos: int, end: int, most: int) -> int:
-        """Appends the rows of whole packets in data[pos:end] until `most` bytes are held; returns where the first packet begins that isn't passed: an incomplete one, one that goes on
-        in the next, or one that isn't a row. Raises CorruptResult."""
+        """Appends the rows of whole packets in data[pos:end] until `most` bytes are held; returns
+        where the first packet begins that isn't passed: an incomplete one, one that goes on in the
+        next, or one that isn't a row. Raises CorruptResult."""
         while end - pos >= 4 and self.out.size() < most:
             size = little(data, pos, 3)
             if size >= LONGEST or end - pos - 4 < size or size == 0:
@@ -111,8 +112,8 @@ class RowImages:
             pos = self.length(src, pos, end)
             size = self.size
             if column.paired:
-                more = self.length(src, pos + (size if size > 0 else 0), end)
-                stop = more + (self.size if self.size > 0 else 0)
+                more = self.length(src, pos if size < 0 else pos + size, end)
+                stop = more if self.size < 0 else more + self.size
                 if size < 0:
                     self.put_null(column, nulls, out)
                 elif self.size < 0:

@@ -24,7 +24,7 @@ from typing import Final, NoReturn
 
 from mysync_producer.rowerrors import BadValue
 from mysync_schemas.errors import JsonError
-from mysync_schemas.jsonb import MAX_DEPTH, from_text
+from mysync_schemas.jsonb import MAX_DEPTH, from_text, to_text
 from mysync_schemas.jsonwrite import container, encode
 
 __all__ = ["Inexact", "document"]
@@ -66,7 +66,8 @@ _DECODER: Final = json.JSONDecoder(
 
 
 def document(text: bytes, types: bytes, *, strict: bool = False) -> bytes:
-    """The binary document. `strict`: all of its bytes matter.
+    """The binary document. `strict`: all of its bytes matter where they are what travels; a fourth
+    list then says how many bytes are holes.
 
     Raises BadValue for what can't be a document, Inexact (`strict` only).
     """
@@ -79,24 +80,28 @@ def document(text: bytes, types: bytes, *, strict: bool = False) -> bytes:
             if not types:
                 raise BadValue("JSON without its types")
             return from_text(plain)
-        value = _DECODER.decode(plain)
-        kind, body = _Typed(types, strict).document(value)
+        typed = _Typed(types, 4 if strict else 3)
+        kind, body = typed.document(_DECODER.decode(plain))
     except (JsonError, json.JSONDecodeError, RecursionError, UnicodeEncodeError) as error:
         raise BadValue(f"JSON that can't be read: {error}") from None
-    return bytes((kind,)) + body
+    found = bytes((kind,)) + body
+    if strict and typed.uncertain and not to_text(found)[1]:
+        raise Inexact
+    return found
 
 
 class _Typed:
     """The lists of types, used up from the front."""
 
-    def __init__(self, types: bytes, strict: bool) -> None:
+    def __init__(self, types: bytes, count: int) -> None:
         lists = types.decode("ascii", "replace").split(";")
-        if len(lists) != 3:
+        if len(lists) != count:
             raise BadValue(f"JSON with {len(lists)} lists of types")
         self.root = lists[0]
         self.members = iter(lists[1].split(",") if lists[1] else ())
         self.elements = iter(lists[2].split(",") if lists[2] else ())
-        self.strict = strict
+        # Whether something is stored as SQL doesn't show it.
+        self.uncertain = count == 4 and lists[3] != "0"
 
     def document(self, value: object) -> tuple[int, bytes]:
         found = self.value(value, self.root, 1)
@@ -145,8 +150,7 @@ class _Typed:
         if kind == "DOUBLE":
             return encode(float(text), 1, 1)
         if kind.startswith("DECIMAL "):
-            if self.strict:
-                raise Inexact
+            self.uncertain = True
             return _OPAQUE, _opaque(_DECIMAL, _decimal(text, kind[8:]))
         number = _integer(text)
         if kind == "INTEGER" and -(1 << 63) <= number < 1 << 63:

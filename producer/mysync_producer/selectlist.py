@@ -3,7 +3,7 @@
 Most columns are asked for as they are: with character_set_results=NULL text comes in the column's
 own character set, byte by byte, and BIT, GEOMETRY and VECTOR as their bytes. The others:
 
-- FLOAT and DOUBLE times 1e0: a double, shown with as many digits as give it back (`* 1e0` keeps -0);
+- FLOAT and DOUBLE times 1e0: a double, shown with as many digits as give it back (and -0 as such);
 - ENUM and SET as numbers: two labels may look alike, and the error value looks like an empty one;
 - MariaDB's INET4, INET6 and UUID as the bytes that it stores;
 - MySQL's JSON as its text and, as a second expression, the types of all its values (`selectjson`).
@@ -21,13 +21,16 @@ from mysync_schemas.types import Kind, kind_of
 
 __all__ = ["SESSION", "from_suffix", "select_list", "typed_json"]
 
-SESSION: Final = (
-    "SET SESSION sql_mode = 'ALLOW_INVALID_DATES', time_zone = '+00:00', character_set_results = NULL,"
-    " group_concat_max_len = 4294967295, net_write_timeout = 31536000",
-    # Each server passes over the other's comment.
-    "SET SESSION net_read_timeout = 31536000"
-    " /*M!100000 , max_statement_time = 0 */ /*!80000 , max_execution_time = 0 */",
+_SETTINGS: Final = (
+    "sql_mode = 'ALLOW_INVALID_DATES'",
+    "time_zone = '+00:00'",
+    "character_set_results = NULL",
+    "group_concat_max_len = 4294967295",
+    "net_write_timeout = 31536000",
 )
+# Each server passes over the other's comment.
+_NO_TIMEOUT: Final = "/*M!100000 , max_statement_time = 0 */ /*!80000 , max_execution_time = 0 */"
+SESSION: Final = (f"SET SESSION {', '.join(_SETTINGS)} {_NO_TIMEOUT}",)
 """Statements that a session needs before it reads rows. A query that nobody fetches from for a
 while isn't cut off by the server, nor is one that takes long."""
 
@@ -69,22 +72,24 @@ def _expressions(schema: TableSchema, column: Column, mariadb: bool) -> Iterator
             yield f"{name} + 0" if mariadb else f"CAST({name} AS UNSIGNED)"
         case Kind.JSON if typed_json(column, mariadb=mariadb):
             yield name
-            yield _types(name)
+            yield _types(name, holes=not schema.identity)
         case _ if column.data_type in ("inet4", "inet6", "uuid"):
             yield f"CAST({name} AS BINARY({octets_of(column)}))"
         case _:
             yield name
 
 
-def _types(name: str) -> str:
+def _types(name: str, *, holes: bool) -> str:
     """The types of the document, of its objects' members and of its arrays' elements; of a DECIMAL
-    also how many bytes it takes. What `selectjson` reads."""
+    also how many bytes it takes; with `holes` how many bytes of the document are. `selectjson`
+    reads it."""
     inner = (
         f"IFNULL((SELECT GROUP_CONCAT({_type('v')} ORDER BY n) FROM JSON_TABLE({name}, '{path}'"
         " COLUMNS (n FOR ORDINALITY, v JSON PATH '$')) AS t), '')"
         for path in ("$**.*", "$**[*]")
     )
-    return f"CONCAT_WS(';', {_type(name)}, {', '.join(inner)})"
+    free = f", JSON_STORAGE_FREE({name})" if holes else ""
+    return f"CONCAT_WS(';', {_type(name)}, {', '.join(inner)}{free})"
 
 
 def _type(value: str) -> str:

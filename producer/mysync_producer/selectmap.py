@@ -52,7 +52,7 @@ def table_map_of(
 
 
 def octets_of(column: Column) -> int:
-    """Of CHAR, VARCHAR, BINARY, VARBINARY and MariaDB's types of a fixed size: the longest value."""
+    """Of CHAR, VARCHAR, BINARY, VARBINARY, MariaDB's types of a fixed size: the longest value."""
     octets = _PADDED.get(column.data_type, column.octet_length)
     assert octets is not None
     return octets

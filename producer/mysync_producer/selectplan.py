@@ -5,8 +5,8 @@ from mysync_producer.rowplan import type_of
 from mysync_producer.selectlist import typed_json
 from mysync_producer.selectmap import octets_of, table_map_of
 from mysync_producer.selecttemporal import (
-    DateValue,
     DatetimeValue,
+    DateValue,
     OldDatetimeValue,
     OldTimestampValue,
     OldTimeValue,
@@ -101,6 +101,6 @@ def _inexact(schema: TableSchema, column: Column) -> NotReadable:
     return NotReadable(
         str(schema.table_id),
         column.name,
-        "a document holds a DECIMAL, whose stored form SQL doesn't show, and the table has no key, "
-        "so that rows are found by their stored form",
+        "SQL doesn't show all of how a document is stored (it holds a DECIMAL, or was updated in "
+        "place), and the table has no key, so that rows are found by what is stored",
     )

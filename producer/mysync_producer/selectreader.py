@@ -38,16 +38,14 @@ class ResultReader:
         self.images = images
         self.rows = 0
         self._before = images.rows
+        # Its reader of packets is passed by, which takes names that aren't public.
         self._connection: Any = connection
         self._data = b""
         self._pos = 0
         self._done = False
         images.take()  # what a reader that failed has left
         with self._reading():
-            self._connection.query(sql, unbuffered=True)
-            self._result = self._connection._result  # noqa: SLF001
-            self._check_columns()
-            images.sequence = self._connection._next_seq_id  # noqa: SLF001
+            self._begin(sql)
 
     def read(self, most_bytes: int) -> bytes | None:
         """The next images: whole rows, `most_bytes` and a row in all; None at the end."""
@@ -66,7 +64,7 @@ class ResultReader:
         if not self._done:
             self._done = True
             self._forget()
-            self._connection._force_close()  # noqa: SLF001
+            self._connection._force_close()
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -80,12 +78,20 @@ class ResultReader:
             self.close()
             raise
 
+    def _begin(self, sql: str) -> None:
+        self._done = True  # what is refused leaves nothing to read
+        self._connection.query(sql, unbuffered=True)
+        self._done = False
+        self._check_columns()
+        self.images.sequence = self._connection._next_seq_id
+
     def _check_columns(self) -> None:
         """The result has to be that of `select_list`, in a session as `SESSION` makes it."""
-        found = self._result.field_count
+        result = self._connection._result
+        found = result.field_count
         if found != self.images.fields:
             raise self._corrupt(f"{found} columns where {self.images.fields} were asked for")
-        for field, charset in zip(self._result.fields, self.images.charsets, strict=True):
+        for field, charset in zip(result.fields, self.images.charsets, strict=True):
             if charset is not None and charset_of(field.charsetnr) != charset:
                 raise self._corrupt(
                     f"{field.name} comes in the character set {charset_of(field.charsetnr)} instead"
@@ -130,7 +136,7 @@ class ResultReader:
     def _fetch(self, missing: int) -> None:
         """At least so many bytes more."""
         rest = self._data[self._pos :]
-        stream = self._connection._rfile  # noqa: SLF001
+        stream = self._connection._rfile
         parts = [rest]
         while missing > 0:
             more = stream.read1(_PIECE) if missing <= _PIECE else stream.read(missing)
@@ -158,7 +164,7 @@ class ResultReader:
 
     def _forget(self) -> None:
         """PyMySQL must not read the rest by itself."""
-        result = self._connection._result  # noqa: SLF001
+        result = self._connection._result
         if result is not None:
             result.unbuffered_active = False
             result.connection = None

@@ -13,7 +13,6 @@ cdef class ImageValue:
     cdef int put_pair(self, const unsigned char *src, Py_ssize_t pos, Py_ssize_t end, Py_ssize_t more, Py_ssize_t stop, RowBuffer out) except -1
 
 
-@cython.locals(size=Py_ssize_t)
 cdef str shown(const unsigned char *src, Py_ssize_t pos, Py_ssize_t end)
 
 cdef object bad(str kind, const unsigned char *src, Py_ssize_t pos, Py_ssize_t end)

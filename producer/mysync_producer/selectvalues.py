@@ -42,8 +42,7 @@ class ImageValue:
 
 def shown(src: bytes, pos: int, end: int) -> str:
     """What a message shows of a text."""
-    size = end - pos
-    return repr(src[pos : pos + (size if size < 40 else 40)])
+    return repr(src[pos : min(end, pos + 40)])
 
 
 def bad(kind: str, src: bytes, pos: int, end: int) -> BadValue:
@@ -125,7 +124,8 @@ class YearValue(ImageValue):
             value += 1900 if value >= 70 else 2000
         if end - pos != self.digits or value > 2155 or (0 < value < 1901):
             raise bad("a YEAR", src, pos, end)
-        return out.put_byte(value - 1900 if value else 0)
+        out.put_byte(value - 1900 if value else 0)
+        return 0
 
 
 def real(src: bytes, pos: int, end: int) -> float:
@@ -300,7 +300,7 @@ class SizedValue(ImageValue):
 
 
 class CompressedValue(SizedValue):
-    """MariaDB's COMPRESSED columns: shown plain, stored with a byte before (`columncompression`)."""
+    """MariaDB's COMPRESSED columns: shown plain, stored behind a byte (`columncompression`)."""
 
     def put(self, src: bytes, pos: int, end: int, out: RowBuffer) -> int:
         value = src[pos:end]

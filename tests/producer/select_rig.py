@@ -114,3 +114,13 @@ def selected(
         for piece in read_images(source, schema, rest, images=images)
         for message in encoded(compiled_codec, plan, piece, 0, len(piece))
     ]
+
+
+def assert_same(source: Source, table: str, events: list[RowsEvent], rest: str = "") -> None:
+    """The rows that the events inserted are those that a SELECT reads, in their order."""
+    schema = source.describe(table)
+    from_log = logged(source, schema, events)
+    by_select = selected(source, schema, rest)
+    assert len(by_select) == len(from_log)
+    for one, other in zip(by_select, from_log, strict=True):
+        assert one == other, (schema.columns[1].column_type, one, other)

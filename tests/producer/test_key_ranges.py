@@ -1,4 +1,4 @@
-"""Tables are walked in ranges of any key: every row once, in the order of the index, by the index."""
+"""Tables are walked in ranges of any key: every row once, in the index's order, by the index."""
 
 import random
 from collections.abc import Sequence
@@ -34,8 +34,12 @@ def of(definition: str, r: random.Random, mariadb: bool) -> str:
         return f"'{r.choice(DAYS)}'" if r.random() < 0.2 else any_of(definition, mariadb=mariadb)(r)
     if definition.startswith("VARBINARY"):
         return f"X'{r.randbytes(r.randint(0, 2)).hex()}{r.choice(('', '00', '20'))}'"
-    if definition.startswith("BINARY") or definition in ("UUID", "INET6", "INET4"):
-        size = {"UUID": 16, "INET6": 16, "INET4": 4}.get(definition, 16)
+    if definition == "UUID":
+        # Of the variant of RFC 9562 and the two special ones: others confuse MariaDB's own index.
+        version, rest = r.choice("1234567"), r.randbytes(16).hex()
+        return f"X'{r.choice((rest[:12] + version + rest[13:16] + 'a' + rest[17:], '0' * 32))}'"
+    if definition.startswith("BINARY") or definition in ("INET6", "INET4"):
+        size = 4 if definition == "INET4" else 16
         value = r.randbytes(size - 2) + r.choice((b"\0\0", b"  ", r.randbytes(2)))
         return f"X'{value.hex()}'"
     return any_of(definition, mariadb=mariadb)(r)
@@ -93,63 +97,46 @@ def walk(source: Source, definitions: Sequence[str], r: random.Random) -> None:
     order = KeyOrder.of(schema, mariadb=source.mariadb)
     assert order is not None
     assert order.whole
+    explain = "EXPLAIN" if source.mariadb else "EXPLAIN FORMAT=TRADITIONAL"
     with reading(source) as connection, connection.cursor() as cursor:
+        connection.use_unicode = False
+        connection.decoders.clear()
 
         def ask(sql: str) -> list[tuple[Any, ...]]:
-            connection.decoders.clear()
             cursor.execute(sql)
             return list(cursor.fetchall())
 
-        def boundary(sql: str) -> tuple[bytes, ...] | None:
-            """As the text protocol shows it."""
-            connection.use_unicode = False
-            connection.decoders.clear()
-            cursor.execute(sql)
-            row = cursor.fetchone()
-            return row
-
-        whole = [n for (n,) in ask(f"SELECT n FROM walked ORDER BY {order.order_by}")]
+        whole = ask(f"SELECT n FROM walked ORDER BY {order.order_by}")
         assert len(whole) > 2
-        found = []
-        low = None
+        found: list[tuple[Any, ...]] = []
+        low: Sequence[bytes] | None = None
         while True:
             count = r.choice((1, 2, 3, 10, 50))
             after = f"WHERE {order.after(low)}" if low else ""
-            high = boundary(
+            high = ask(
                 f"SELECT {order.columns_sql} FROM walked {after} ORDER BY {order.order_by}"
                 f" LIMIT 1 OFFSET {count - 1}"
             )
             conditions = [order.after(low)] if low else []
-            conditions += [order.upto(high)] if high else []
+            conditions += [order.upto(high[0])] if high else []
             where = " WHERE " + " AND ".join(conditions) if conditions else ""
-            query = f"SELECT n FROM walked{where} ORDER BY {order.order_by}"
+            query = f"SELECT n FROM walked FORCE INDEX (PRIMARY){where} ORDER BY {order.order_by}"
             chunk = ask(query)
-            if conditions and r.random() < 0.1:
-                forced = query.replace("FROM walked", "FROM walked FORCE INDEX (PRIMARY)")
-                explained = ask(f"EXPLAIN {forced}")[0]
-                assert (
-                    b"range"
-                    in [str(x).encode() if not isinstance(x, bytes) else x for x in explained]
-                    or b"const" in explained
-                ), (explained, query)
             assert not high or len(chunk) == count, (query, len(chunk), count)
-            found += [n for (n,) in chunk]
+            if conditions and r.random() < 0.1:
+                (plan,) = ask(f"{explain} {query}")
+                assert b"range" in plan or b"const" in plan, (plan, query)
+                assert not any(b"filesort" in (each or b"") for each in plan), (plan, query)
+            found += chunk
             if not high:
                 break
-            low = high
+            low = high[0]
         assert found == whole
 
 
-def test_every_row_once_and_in_order(mode: Source) -> None:
-    r = random.Random(11)
-    failures = []
-    for definitions in (
-        *((d,) for d in (*COMMON, *(MARIADB if mode.mariadb else MYSQL))),
-        *COMPOSITE,
-    ):
-        try:
-            walk(mode, definitions, r)
-        except Exception as error:
-            failures.append(definitions)
-            print(definitions, type(error).__name__, str(error)[:700])
-    assert not failures
+@pytest.mark.parametrize("seed", [1])
+def test_every_row_comes_once_and_in_order(mode: Source, seed: int) -> None:
+    r = random.Random(seed)
+    alone = (*COMMON, *(MARIADB if mode.mariadb else MYSQL))
+    for definitions in (*((definition,) for definition in alone), *COMPOSITE):
+        walk(mode, definitions, r)
