@@ -21,77 +21,46 @@ SET names all columns, so that ON UPDATE CURRENT_TIMESTAMP never speaks for itse
 columns are left to the target.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 
 from mysync_consumer.coalesce import DELETE, INSERT, Step
 from mysync_consumer.rowerrors import BadValue, UnwritableValue
 from mysync_consumer.rowimage import ImagePlan
-from mysync_consumer.sqlliterals import Words, words_for
+from mysync_consumer.sqlkeys import MAX_ROWS, KeyWords, Values, cells, values
 from mysync_consumer.targettable import TargetTable
-from mysync_runtime.mysql import quote, quote_table
+from mysync_runtime.mysql import quote_table
 from mysync_schemas.envelope import NO_FOREIGN_KEY_CHECKS
-
-MAX_ROWS = 500
-"""Of one statement: what is gained beyond is little, and a range optimizer's work grows."""
 
 Statement = tuple[bytes, int | None]
 """SQL, and how many rows it must find: those it matches or counts; None says nothing."""
-
-Values = list[bytes | None]
-"""A column's bytes in an image each; None is NULL."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A column in an image. `width` is its size there, or -1: then `prefix` bytes say it."""
-
-    name: str
-    quoted: bytes
-    width: int
-    prefix: int
-    generated: bool
-    words: Words
 
 
 class SqlPlan:
     """How rows of a source table are written to the target's by SQL."""
 
     def __init__(self, plan: ImagePlan, target: TargetTable) -> None:
-        mariadb = target.flavor == "mariadb"
-        columns = {column.name: column for column in target.columns}
-
-        def cell(name: str, width: int, prefix: int) -> Cell:
-            column = columns[name]
-            words = words_for(column, mariadb=mariadb)
-            quoted = quote(name).encode()
-            return Cell(name, quoted, width, prefix, bool(column.generated), words)
-
         self.name = plan.name
         self._plan = plan
-        self._after = [cell(w.name, w.width, w.prefix) for w in plan.sent]
-        self._before = [cell(w.name, w.width, w.prefix) for w in plan.identified]
+        self._after = cells(plan.sent, target)
+        self._before = cells(plan.identified, target)
         self._written = [i for i, c in enumerate(self._after) if not c.generated]
         self._keyed = not plan.keyless
         places = {c.name: i for i, c in enumerate(self._after)}
         self._key_places = [places[c.name] for c in self._before]
-        self._in = self._keyed and all(c.words.listed for c in self._before)
+        self._key = KeyWords(self.name, self._before, target)
+        self._in = self._keyed and self._key.listable
         self._upserts = self._in and len(target.unique_keys) == 1
         table = quote_table(target.db, target.table).encode()
         self._assigned = [(i, self._after[i].words.assign) for i in self._written]
         self._names = names = [self._after[i].quoted for i in self._written]
-        keys = [c.quoted for c in self._before]
         self._table = table
         self._insert = b"INSERT INTO %s (%s) VALUES " % (table, b", ".join(names))
-        self._keys = keys[0] if len(keys) == 1 else b"(" + b", ".join(keys) + b")"
-        if mariadb:
+        if target.flavor == "mariadb":
             head, copied = b" ON DUPLICATE KEY UPDATE ", b"VALUES(%s)"
         else:
             head, copied = b" AS `mysync row` ON DUPLICATE KEY UPDATE ", b"`mysync row`.%s"
         # The servers copy ENUM and SET by their texts, of which one may be empty.
         numbered = {c.name for c in target.columns if c.data_type in ("enum", "set")}
-        # MySQL compares them by their texts in an IN of several rows of columns.
-        self._by_or = len(keys) > 1 and not numbered.isdisjoint(c.name for c in self._before)
         written = [self._after[i] for i in self._written]
         self._upsert = head + b", ".join(
             b"%s = " % c.quoted + copied % c.quoted + (b" | 0" if c.name in numbered else b"")
@@ -132,14 +101,14 @@ class SqlPlan:
             if not (self._in and together):
                 yield b"DELETE FROM %s WHERE %s" % (self._table, self._where(old)), 1
                 continue
-            key = self._key(old)
+            key = self._key.key(old)
             if keys and (size + len(key) > limit or len(keys) >= MAX_ROWS):
-                yield b"DELETE FROM %s WHERE %s" % (self._table, self._listed(keys)), len(keys)
+                yield b"DELETE FROM %s WHERE %s" % (self._table, self._key.listed(keys)), len(keys)
                 keys, size = [], 0
             keys.append(key)
             size += len(key) + 2
         if keys:
-            yield b"DELETE FROM %s WHERE %s" % (self._table, self._listed(keys)), len(keys)
+            yield b"DELETE FROM %s WHERE %s" % (self._table, self._key.listed(keys)), len(keys)
 
     def _updates(self, group: Sequence[Step], limit: int, *, together: bool) -> Iterator[Statement]:
         keys: dict[bytes, None] = {}
@@ -154,7 +123,7 @@ class SqlPlan:
                 keys, rows, size = {}, [], 0
                 yield self._update(old, new), 1
                 continue
-            key, row = self._key(old), self._row(new)
+            key, row = self._key.key(old), self._row(new)
             full = size + len(key) + len(row) > limit or len(rows) >= MAX_ROWS
             if rows and (full or key in keys):
                 yield from self._upserted(keys, rows)
@@ -167,7 +136,7 @@ class SqlPlan:
     def _upserted(self, keys: Collection[bytes], rows: list[bytes]) -> Iterator[Statement]:
         if rows:
             count = b"SELECT COUNT(*) FROM %s WHERE %s FOR UPDATE"
-            yield count % (self._table, self._listed(keys)), len(keys)
+            yield count % (self._table, self._key.listed(keys)), len(keys)
             yield self._insert + b", ".join(rows) + self._upsert, None
 
     def _update(self, old: Values, new: Values) -> bytes:
@@ -191,34 +160,11 @@ class SqlPlan:
             raise UnwritableValue(self.name, self._after[i].name, str(error)) from None
         return words
 
-    def _key(self, old: Values) -> bytes:
-        words = [self._match(cell, value) for cell, value in zip(self._before, old, strict=True)]
-        if self._by_or:
-            pairs = zip(self._before, words, strict=True)
-            return b"(" + b" AND ".join(b"%s = %s" % (c.quoted, word) for c, word in pairs) + b")"
-        return words[0] if len(words) == 1 else b"(" + b", ".join(words) + b")"
-
-    def _match(self, cell: Cell, value: bytes | None) -> bytes:
-        try:
-            return b"NULL" if value is None else cell.words.match(value)
-        except BadValue as error:
-            raise UnwritableValue(self.name, cell.name, str(error)) from None
-
-    def _listed(self, keys: Iterable[bytes]) -> bytes:
-        if self._by_or:
-            return b" OR ".join(keys)
-        return b"%s IN (%s)" % (self._keys, b", ".join(keys))
-
     def _where(self, old: Values) -> bytes:
         """Finds one row: by its key as the key compares, without one by all its bytes."""
         if self._in:
-            return self._listed([self._key(old)])
-        conditions = [
-            b"%s IS NULL" % cell.quoted if value is None else cell.words.exact(value)
-            for cell, value in zip(self._before, old, strict=True)
-            if not cell.generated
-        ]
-        return b" AND ".join(conditions) + (b"" if self._keyed else b" LIMIT 1")
+            return self._key.listed([self._key.key(old)])
+        return self._key.exact(old) + (b"" if self._keyed else b" LIMIT 1")
 
     # -- images ------------------------------------------------------------------------------------
 
@@ -231,22 +177,3 @@ class SqlPlan:
         row, image = step.last, bytearray()
         self._plan.after(row.value, row.after_start, row.after_end, image)
         return values(self._after, bytes(image))
-
-
-def values(cells: Sequence[Cell], image: bytes) -> Values:
-    """The columns of a row image, which is whole."""
-    pos = (len(cells) + 7) >> 3
-    nulls = int.from_bytes(image[:pos], "little")
-    found: Values = []
-    for cell in cells:
-        null, nulls = nulls & 1, nulls >> 1
-        if null:
-            found.append(None)
-            continue
-        size = cell.width
-        if size < 0:
-            size = int.from_bytes(image[pos : pos + cell.prefix], "little")
-            pos += cell.prefix
-        found.append(image[pos : pos + size])
-        pos += size
-    return found
