@@ -26,6 +26,8 @@ from mysync_schemas.framing import frame
 from mysync_schemas.hashing import key_hash, partition_of
 from mysync_schemas.markers import Heartbeat, Line, Part
 from mysync_schemas.partition import CanonicalKey, anchor_partition
+from mysync_schemas.sqltokens import Dialect
+from mysync_schemas.statement import read_statement
 from mysync_schemas.table import TableSchema
 
 IDS = control.OWN_IDS
@@ -48,6 +50,9 @@ class TopicWriter:
         self._admin = kafka.connect_at_start(settings.kafka, Stop())
         self._producer = Producer(kafka.producer_properties(settings))
         self._known: set[tuple[str, int]] = set()
+        self.transferred: set[str] = set()
+        self._ddls = self._transfers = 0
+        self._mariadb = False
 
     # -- the pipeline's beginning -------------------------------------------------------------
 
@@ -61,6 +66,7 @@ class TopicWriter:
         topics = self.create_topics()
         with server.connect() as connection:
             kind = mysql.flavor(connection).kind
+        self._mariadb = kind == "mariadb"
         self._producer.init_transactions(30)
         first = control.PipelineInfo(
             **{
@@ -183,6 +189,70 @@ class TopicWriter:
             self.produce(self.settings.rows_topic, partition, None, value)
         return seq
 
+    def statement(self, sql: str, *tables: str, database: str | None = None) -> int:
+        """A statement of the source about these tables, and its line; its context has no foreign
+        key checks, as a transfer's."""
+        self._ddls += 1
+        self.pos += 10
+        collation = 45 if self._mariadb else 255
+        dialect = Dialect(self._mariadb, 0, 0, collation)
+        context = control.DdlContext(
+            database=database,
+            client_collation=collation,
+            foreign_key_checks=False,
+            timestamp_us=time.time_ns() // 1000,
+        )
+        record = control.Ddl(
+            id=self._ddls,
+            seq=self.seq + 1,
+            sql=sql.encode(),
+            context=context,
+            tables=tables,
+            verb=read_statement(sql.encode(), dialect).verb.name,
+            file=self.file,
+            pos=self.pos,
+        )
+        self.control(record)
+        return self.line(Line.DDL, record.id)
+
+    def transfer_begin(self, table: str, *statements: str, empty: bool = True) -> int:
+        """The begin of a table's transfer, the statements, and what empties it. From here on its
+        events say that it is being transferred."""
+        seq = self._transfer(table, "begin", Line.BEGIN)
+        for sql in statements:
+            self.statement(sql, table)
+        if empty:
+            self.statement(f"TRUNCATE TABLE {table}", table)
+        self.transferred.add(table)
+        return seq
+
+    def transfer_end(self, table: str, *, cancelled: bool = False) -> int:
+        """The end of a table's transfer."""
+        self.transferred.discard(table)
+        return self._transfer(table, "cancelled" if cancelled else "end", Line.END)
+
+    def _transfer(self, table: str, phase: Any, action: str) -> int:
+        self._transfers += 1
+        self.pos += 10
+        db, _, name = table.partition(".")
+        record = control.Transfer(
+            id=self._transfers,
+            seq=self.seq + 1,
+            db=db,
+            table=name,
+            phase=phase,
+            schema_id=self.tables[table].id,
+            file=self.file,
+            pos=self.pos,
+            ts_us=time.time_ns() // 1000,
+        )
+        self.control(record)
+        return self.line(action, record.id)
+
+    def read(self, table: str, row: Row, **source: Any) -> int:
+        """A row that the transfer has read."""
+        return self._event(table, "r", None, row, source)
+
     def heartbeat(self) -> int:
         seq, prevs = self._take_all()
         now = time.time_ns() // 1000
@@ -264,7 +334,7 @@ class TopicWriter:
             "file": self.file,
             "pos": self.pos,
             "row": 0,
-            "snapshot": "false",
+            "snapshot": "true" if table in self.transferred else "false",
             "txn_seq": self.seq + 1,
             "key_hash": hashed,
             "prev_key_hash": prev_hash,

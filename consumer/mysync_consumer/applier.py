@@ -47,7 +47,7 @@ class Refusal:
 
 
 class Applier(Protocol):
-    """Writes rows together with the checkpoint, in one target transaction."""
+    """Writes rows together with the checkpoint, in one target transaction: of each its `effect`."""
 
     def apply(
         self,
@@ -98,7 +98,7 @@ class PlannedApplier:
                 known = row.schema_id, row.flags
                 table = tables[row.schema_id]
                 flags = table.emitted_flags(row.flags)
-            plan.add(table, row, row.op, flags, row.key_hash, row.has_prev_key)
+            plan.add(table, row, row.effect, flags, row.key_hash, row.has_prev_key)
         steps = plan.steps()
         session.transact(
             compare_and_set(claimed, new, session.escape),
@@ -124,7 +124,7 @@ class PlannedApplier:
             for row in rows:
                 at += 1
                 table = tables[row.schema_id]
-                step = Step(table, row.op, table.emitted_flags(row.flags), row, row)
+                step = Step(table, row.effect, table.emitted_flags(row.flags), row, row)
                 yield from encode([step], session)
 
         try:
@@ -143,7 +143,7 @@ class PlannedApplier:
 
 def encodable(table: Binding, row: Row, session: Session) -> None:
     """Raises CorruptRecord, UnwritableValue or TooLarge if the row can't be written."""
-    for packet in encode([Step(table, row.op, 0, row, row)], session):
+    for packet in encode([Step(table, row.effect, 0, row, row)], session):
         session.fits(packet)
 
 

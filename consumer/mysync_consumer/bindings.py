@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mysync_consumer import foreignkeys, target
+from mysync_consumer.coalesce import DELETE, UPDATE
 from mysync_consumer.control import Control
+from mysync_consumer.presence import Presence
 from mysync_consumer.rowerrors import TableDrift, UnwritableTable
 from mysync_consumer.rowimage import ImagePlan
-from mysync_consumer.rowread import Row, TableReader
+from mysync_consumer.rowread import Row, TableReader, column_slices
 from mysync_consumer.session import Session, ShapeCheck
 from mysync_consumer.sqlplan import SqlPlan
 from mysync_consumer.targettable import TargetTable, identity_in
@@ -42,8 +44,15 @@ class Binding:
         self.by_sql = by_sql or matched_wrongly(schema, definition.table)
         self.plan = ImagePlan(schema, definition.table, charsets, by_sql=self.by_sql)
         self._sql: SqlPlan | None = SqlPlan(self.plan, definition.table) if self.by_sql else None
+        self.presence = (
+            None if self.plan.keyless else Presence(self.plan, definition.table, definition.check)
+        )
         self.cascades = joined is not None and joined.cascades
         self.joined = joined
+        referred = joined.cascading_of(schema.table_id) if joined is not None else frozenset()
+        self._is_parent = bool(referred)
+        ordered = sorted(schema.columns, key=lambda column: column.ordinal)
+        self._referred = [i for i, column in enumerate(ordered) if column.name in referred]
         self.independent = joined is None
         self.coalesced = (
             schema.routing.mode == "key"
@@ -61,6 +70,19 @@ class Binding:
 
     def relies_on_cascades(self, flags: int) -> bool:
         return self.cascades and foreignkeys.relies_on_cascades(flags)
+
+    def cascades_at(self, row: Row) -> bool:
+        """Whether this event made the source write other rows too, which its log doesn't hold:
+        deletions and changes of what cascading keys refer to. Raises CorruptRecord."""
+        if not self._is_parent or row.op not in (UPDATE, DELETE):
+            return False
+        if not foreignkeys.relies_on_cascades(row.flags):
+            return False
+        if row.op == DELETE:
+            return True
+        old = column_slices(row.reader, row.value, row.before_start, row.before_end)
+        new = column_slices(row.reader, row.value, row.after_start, row.after_end)
+        return any(row.value[slice(*old[i])] != row.value[slice(*new[i])] for i in self._referred)
 
     def emitted_flags(self, flags: int) -> int:
         return foreignkeys.emitted_flags(flags, cascades=self.cascades)

@@ -12,6 +12,8 @@ A commit whose answer is lost leaves the row either old or new, and the rows wit
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from pymysql.cursors import Cursor
+
 from mysync_consumer.errors import ClaimLost
 from mysync_consumer.tables import CONTROL_PARTITION
 from mysync_runtime.mysql import Connection
@@ -110,6 +112,18 @@ def advance(connection: Connection, claimed: Claimed, new: Progress) -> None:
         connection.rollback()
         raise ClaimLost("the control partition has another owner")
     connection.commit()
+
+
+def hold(cursor: Cursor, claimed: Claimed) -> None:
+    """Lets nobody else claim the row until the cursor's transaction ends. Raises ClaimLost when
+    somebody has."""
+    cursor.execute(
+        f"SELECT epoch FROM {TABLE} WHERE pipeline = %s AND partition_id = %s FOR UPDATE",
+        (claimed.pipeline, claimed.partition),
+    )
+    row = cursor.fetchone()
+    if row is None or _int(row[0]) != claimed.epoch:
+        raise ClaimLost(f"partition {claimed.partition} has another owner")
 
 
 def insert_missing(connection: Connection, pipeline: str, low_marks: list[int]) -> None:

@@ -1,5 +1,7 @@
 """Commits what a worker has read, and finds out what to do when the target refuses.
 
+tolerant        what rows of tables that are being transferred mean is found out anew before each
+                attempt (`tolerance`); from there on all is strict
 committed       the checkpoint and the frontier move
 busy            deadlock or lock wait: rolled back, the same again
 shape changed   the table's layout is made anew from the target, then the same again
@@ -16,10 +18,10 @@ anything else   is transient: the worker claims again and reads where it stands;
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from mysync_consumer import checkpoint, metrics, report
+from mysync_consumer import checkpoint, metrics, report, tolerance
 from mysync_consumer.applier import encodable
 from mysync_consumer.batchlimit import BatchLimit
 from mysync_consumer.bindings import Binding, Layouts
@@ -96,6 +98,13 @@ class Committer:
 
     def commit(self, due: list[Row], new: Progress) -> None:
         """Commits rows and checkpoint; returns when they are. Raises what the module says."""
+        while (count := self._knowable(due)) < len(due):
+            frontier = max(self.claimed.progress.frontier, due[count].seq - 1)
+            self._commit(due[:count], progress_after(due[count - 1], frontier))
+            due = due[count:]
+        self._commit(due, new)
+
+    def _commit(self, due: list[Row], new: Progress) -> None:
         try:
             self._attempt(due, new, singly=False)
         except ApplyRefused as error:
@@ -103,6 +112,14 @@ class Committer:
                 raise
             metrics.count(error)
             self._settle(due, new)
+
+    def _knowable(self, due: list[Row]) -> int:
+        """How many rows, from the first on, one transaction may hold."""
+        if not any(row.tolerant for row in due):
+            return len(due)
+        rows, _ = self._skipping.split(due)
+        count = tolerance.knowable(rows, self._bind(rows))
+        return len(due) if count == len(rows) else due.index(rows[count])
 
     def publish(self) -> None:
         """Tells the other workers what is committed."""
@@ -126,14 +143,17 @@ class Committer:
             rows, skipped = self._skipping.split(due)
             notes = self._skipping.notes(skipped, self.claimed)
             tables: dict[int, Binding] = {}
+            events: Sequence[Row] = rows
             try:
                 tables = self._bind(rows)
                 began = time.monotonic()
-                transaction = self._session, self.claimed, new, tables, rows, notes
+                events = self._resolve(rows, tables)
+                transaction = self._session, self.claimed, new, tables, events, notes
                 if singly:
                     refusal = applier.apply_singly(*transaction)
                     if refusal is not None:
-                        return rows[refusal.index], refusal.error
+                        seq = events[refusal.index].seq
+                        return next(row for row in rows if row.seq == seq), refusal.error
                     written = len(rows)
                 else:
                     written = applier.apply(*transaction)
@@ -156,7 +176,7 @@ class Committer:
                 self._lost(rows, time.monotonic() - began)
                 raise
             except (CorruptRecord, UnwritableValue, TooLarge) as error:
-                culprit = self._locate(error, rows)
+                culprit = self._locate(error, events)
                 if culprit is None or isinstance(error, CorruptRecord):
                     raise
                 raise self._failed(error, culprit) from error
@@ -207,6 +227,20 @@ class Committer:
                     raise self._failed(error, row) from error
         return tables
 
+    def _resolve(self, rows: list[Row], tables: dict[int, Binding]) -> Sequence[Row]:
+        """What has to be written for the rows, strictly."""
+        if not rows:
+            return rows
+        transfers = self._context.bindings.control.transfers
+        try:
+            return tolerance.resolve(rows, tables, self._session, transfers.under_way(rows[0].seq))
+        except ApplyRefused as error:
+            culprit = next(row for row in rows if row.tolerant)
+            asked = UnwritableTable(
+                culprit.reader.name, f"the target can't say which of its rows are there: {error}"
+            )
+            raise self._failed(asked, culprit) from error
+
     def _failed(self, error: DataError, culprit: Row) -> TableFailed:
         """The error as one of the culprit's table."""
         place = report.place(report.position(self.claimed.partition, culprit))
@@ -253,7 +287,7 @@ class Committer:
             self.commit([], new)
 
     def _locate(
-        self, error: CorruptRecord | UnwritableValue | TooLarge, due: list[Row]
+        self, error: CorruptRecord | UnwritableValue | TooLarge, due: Sequence[Row]
     ) -> Row | None:
         """Finds the row that couldn't be encoded, and gives the error its place and report."""
         for each in due:

@@ -16,6 +16,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 
 from mysync_consumer.errors import UnknownYet
 from mysync_consumer.knowledge import Knowledge
+from mysync_consumer.transfers import Transfers
 from mysync_runtime import kafka
 from mysync_runtime.errors import CorruptEvent, PipelineMismatch, TransientError
 from mysync_runtime.lifecycle import Stop
@@ -30,6 +31,9 @@ from mysync_schemas.table import TableId, TableSchema
 POLL_SECONDS = 0.2
 BATCH = 500
 
+Work = records.Ddl | records.Transfer
+"""What the control owner does at a line."""
+
 SCHEMA_PATIENCE = 10.0
 """Seconds that a worker waits for a schema that rows already use, before it claims again."""
 
@@ -37,7 +41,8 @@ SCHEMA_PATIENCE = 10.0
 class Control:
     """What the control topic says, kept up to date by a thread. Safe to read from any thread.
 
-    `knowledge` is what it says of tables, `statements` the statements by id. `end` asks Kafka where
+    `knowledge` is what it says of tables, `statements` the statements by id, `transfers` what it
+    says of tables that are being transferred. `end` asks Kafka where
     the topic ends now: a place in the rows may only be worked on when all that the topic held then
     is known, because it takes all tables to see which of them foreign keys join.
     """
@@ -60,9 +65,10 @@ class Control:
         self._position = 0  # offset of the next record
         self._last_version = 0
         self.knowledge = Knowledge()
+        self.transfers = Transfers()
         self.statements: dict[int, records.Ddl] = {}
-        self._in_order: list[records.Ddl] = []
-        self._stated: set[str] = set()
+        self._in_order: list[Work] = []
+        self._stated: dict[str, int] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
 
@@ -97,6 +103,8 @@ class Control:
         """Waits until all is known that holds from a line on. Raises UnknownYet."""
         if line.action == Line.DDL:
             self._wait(lambda: self._told(line.id), f"statement {line.id}", tick)
+        elif line.action in (Line.BEGIN, Line.END):
+            self._wait(lambda: self.transfers.knows(line.id), f"transfer {line.id}", tick)
         else:
             self._wait(lambda: self._last_version >= line.id, f"definition {line.id}", tick)
 
@@ -129,13 +137,14 @@ class Control:
         """The newest known version of every table."""
         return self.knowledge.tables(self.knowledge.newest)
 
-    def stated(self, table: TableId) -> bool:
-        """Whether there ever was a statement on the table: without one, the pipeline didn't make
-        the target's."""
-        return str(table) in self._stated
+    def stated(self, table: TableId, seq: int) -> bool:
+        """Whether there was a statement on the table up to a seq: without one, the pipeline didn't
+        make the target's."""
+        return self._stated.get(str(table), seq + 1) <= seq
 
-    def next_statement(self, frontier: int, seconds: float) -> records.Ddl | None:
-        """The first statement behind a seq; waits for one, for at most so long."""
+    def next_work(self, frontier: int, seconds: float) -> Work | None:
+        """The first statement or transfer record behind a seq; waits for one, for at most so
+        long."""
         with self._changed:
             found = self._behind(frontier)
             if found is None:
@@ -143,8 +152,8 @@ class Control:
                 found = self._behind(frontier)
             return found
 
-    def _behind(self, frontier: int) -> records.Ddl | None:
-        at = bisect_right(self._in_order, frontier, key=lambda statement: statement.seq)
+    def _behind(self, frontier: int) -> Work | None:
+        at = bisect_right(self._in_order, frontier, key=lambda work: work.seq)
         return self._in_order[at] if at < len(self._in_order) else None
 
     def _run(self) -> None:
@@ -213,7 +222,11 @@ class Control:
             elif isinstance(record, records.Ddl):
                 self.statements[record.id] = record
                 self._in_order.append(record)
-                self._stated.update(record.tables)
+                for table in record.tables:
+                    self._stated.setdefault(table, record.seq)
+            elif isinstance(record, records.Transfer):
+                self.transfers.take(record)
+                self._in_order.append(record)
             elif isinstance(record, records.CharsetRecord) and charset is not None:
                 self._charsets[record.id] = charset
             self._changed.notify_all()

@@ -1,11 +1,14 @@
-"""What the control owner does with a statement, and with definitions that became certain."""
+"""What the control owner does with a statement, with a transfer's begin and end, and with
+definitions that became certain."""
 
 from collections.abc import Iterable
 from functools import partial
 
-from mysync_consumer import ddllog, ddlonce, drift, telling
+from mysync_consumer import ddllog, ddlonce, drift, telling, transferring
 from mysync_consumer.bindings import renamed
+from mysync_consumer.checkpoint import Claimed
 from mysync_consumer.context import Context
+from mysync_consumer.control import Work
 from mysync_consumer.ddlfingerprint import Objects
 from mysync_consumer.ddlonce import Outcome, Pipeline
 from mysync_consumer.ddlsession import StatementSession
@@ -15,7 +18,7 @@ from mysync_consumer.targetstatement import TargetStatement, target_statement
 from mysync_consumer.tenure import Tenure
 from mysync_runtime.errors import MysyncError
 from mysync_runtime.log import get_logger
-from mysync_schemas.control import Ddl
+from mysync_schemas.control import Ddl, Transfer
 from mysync_schemas.effects import Effects
 from mysync_schemas.statement import Verb
 from mysync_schemas.table import TableId, TableSchema
@@ -179,12 +182,28 @@ class Execution:
             self._context.quarantine.resync_only(session.connection, table, why)
             self._log.warning("statement left out", table=str(table), statement=statement.place)
 
+    # -- transfers
+
+    def transfer(self, session: Session, mine: Claimed, record: Transfer) -> str:
+        """Does what a transfer's begin or end asks for; says in a word what became of it."""
+        context = self._context
+        connection, partitions = session.connection, context.info.partitions
+        quarantine, author = context.quarantine, context.owner
+        if record.phase == "begin":
+            schemas = context.bindings.control.tables().values()
+            return transferring.begin(
+                connection, record, mine, quarantine, partitions, schemas, author
+            )
+        if record.phase == "end":
+            return transferring.end(connection, record, mine, partitions)
+        return transferring.cancel(connection, record, mine, quarantine, partitions, author)
+
     # -- definitions
 
-    def compare(self, session: Session, frontier: int, known: int, following: Ddl | None) -> None:
-        """Compares the definitions that became certain behind `frontier`, the last statement's
-        seq, and before the statement that follows, which would change them; up to seq `known` if
-        none does. (Who knows a statement knows every version before it.)"""
+    def compare(self, session: Session, frontier: int, known: int, following: Work | None) -> None:
+        """Compares the definitions that became certain behind `frontier`, the seq of the last
+        statement or transfer, and before the one that follows, which would change them; up to seq
+        `known` if none does. (Who knows a statement knows every version before it.)"""
         context = self._context
         control = context.bindings.control
         upto = known if following is None else following.seq - 1
@@ -194,7 +213,7 @@ class Execution:
         due = [
             version
             for table, version in versions.items()
-            if version.state == "defined" and control.stated(table)
+            if version.state == "defined" and control.stated(table, upto)
         ]
         if not due:
             return
@@ -206,7 +225,7 @@ class Execution:
             partial(renamed, rename=context.settings.rename),
             words=context.info.connector == session.identity.flavor.kind,
         )
-        if found and following is not None and self._begun(session, following):
+        if found and isinstance(following, Ddl) and self._begun(session, following):
             return  # by an owner that died before it could say so: these aren't what is there now
         for version, error in found:
             self._differs(version, error)

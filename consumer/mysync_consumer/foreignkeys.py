@@ -17,10 +17,16 @@ PASSIVE = frozenset({"NO ACTION", "RESTRICT", ""})
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """Tables joined by foreign keys, directly or through others."""
+    """Tables joined by foreign keys, directly or through others. `cascading`: the columns that keys
+    refer to which write rows by themselves, as pairs of table and name."""
 
     members: frozenset[TableId]
     cascades: bool
+    cascading: frozenset[tuple[TableId, str]] = frozenset()
+
+    def cascading_of(self, table: TableId) -> frozenset[str]:
+        """Those columns of one table."""
+        return frozenset(column for each, column in self.cascading if each == table)
 
 
 def acts(key: ForeignKey) -> bool:
@@ -68,21 +74,26 @@ def components(tables: Iterable[TableSchema]) -> Mapping[TableId, Component]:
             table = leader[table]
         return table
 
-    cascading = []
+    cascading: list[tuple[TableId, str]] = []
     for schema in tables:
         for key in schema.foreign_keys:
             parent = parent_of(key)
             leader[find(schema.table_id)] = find(parent)
             if acts(key):
-                cascading.append(parent)
-    active = {find(table) for table in cascading}
+                cascading += ((parent, column) for column in key.referenced_columns)
+    active: dict[TableId, set[tuple[TableId, str]]] = {}
+    for each in cascading:
+        active.setdefault(find(each[0]), set()).add(each)
     members: dict[TableId, set[TableId]] = {}
     for table in list(leader):
         members.setdefault(find(table), set()).add(table)
     return {
-        table: Component(frozenset(group), head in active)
-        for head, group in members.items()
-        for table in group
+        table: component
+        for component in (
+            Component(frozenset(group), head in active, frozenset(active.get(head, ())))
+            for head, group in members.items()
+        )
+        for table in component.members
     }
 
 

@@ -5,8 +5,9 @@ and raises `control_version` in every row. A worker's next compare-and-set then 
 reads what is new and obeys. No worker can have passed M unknowing.
 
 `stop`: a divergence was found, every process ends. Each process obeys those written since it
-started: a restart after a stop tries again. `quarantine`: the tables in `mysync.table_state` are
-others now, and whoever goes on reads them first; that holds across restarts.
+started: a restart after a stop tries again. `quarantine` and `rejoin`: the tables in
+`mysync.table_state` are others now, and whoever goes on reads them first; that holds across
+restarts.
 
 A crash before the commit leaves nothing; after it, the instruction stands.
 """
@@ -24,6 +25,7 @@ from mysync_runtime.mysql import Connection
 
 STOP = "stop"
 QUARANTINE = "quarantine"
+REJOIN = "rejoin"
 
 
 @dataclass(frozen=True, slots=True)

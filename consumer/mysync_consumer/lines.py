@@ -2,15 +2,18 @@
 
 The N copies of a line share one seq. A worker that meets its copy has committed everything before
 it and published a frontier of seq - 1; it goes on when all N frontiers are there and the line's
-action is done. A statement is done by the control owner, whose frontier then is the line's seq; the
-other actions known here mean no more than "everything before is applied". A crash while waiting
-only means to wait again: frontiers don't go back."""
+action is done. A statement, and a transfer's begin and end, are done by the control owner, whose
+frontier then is the line's seq; the other actions known here mean no more than "everything before
+is applied". A crash while waiting only means to wait again: frontiers don't go back."""
 
 from mysync_consumer.errors import UnsupportedRecord
 from mysync_runtime import crash
 from mysync_schemas.markers import Line
 
-KNOWN = frozenset({Line.DDL, Line.ADOPT, Line.CLEAR})
+KNOWN = frozenset({Line.DDL, Line.BEGIN, Line.END, Line.ADOPT, Line.CLEAR})
+
+OWNERS = frozenset({Line.DDL, Line.BEGIN, Line.END})
+"""Actions of the control owner."""
 
 WAITING = crash.declare(
     "line.waiting", "everything before the line is applied here; the line is met again"

@@ -43,7 +43,7 @@ SKIPPED = Counter(
 QUARANTINED = Gauge("mysync_consumer_quarantined_tables", "Tables of the pipeline set aside.")
 LINE_WAIT = Histogram(
     "mysync_consumer_line_wait_seconds",
-    "How long a partition waited at a line: for all partitions, or for a statement.",
+    "How long a partition waited at a line: for all partitions, a statement or a transfer.",
     ["action"],
     buckets=SECONDS,
 )
@@ -52,6 +52,9 @@ STATEMENTS = Counter(
 )
 STATEMENT_SECONDS = Histogram(
     "mysync_consumer_statement_seconds", "How long a statement took on the target.", buckets=SECONDS
+)
+TRANSFERS = Counter(
+    "mysync_consumer_transfers_total", "Begins and ends of tables' transfers, by phase.", ["phase"]
 )
 CLAIMS = Counter("mysync_consumer_claims_total", "Partitions claimed.", ["partition"])
 ASSIGNED = Gauge("mysync_consumer_assigned_partitions", "Partitions assigned to this process.")

@@ -1,9 +1,10 @@
 """The owner of the control partition: one process of the pipeline, which executes statements.
 
 It claims the checkpoint's row -1 as workers claim theirs, and so is known and fenced alike. It
-takes the statements in their order: waits until every partition has applied all that came before
-the statement's line, executes it once (`ddlonce`), then moves the row's frontier to the line's seq,
-on which all workers wait. Definitions that became certain are compared on both sides, before the
+takes the statements, and the begins and ends of transfers, in their order: waits until every
+partition has applied all that came before the line, executes the statement once (`ddlonce`) or
+changes the table's state (`transferring`), then moves the row's frontier to the line's seq, on
+which all workers wait. Definitions that became certain are compared on both sides, before the
 next statement changes them.
 
 A crash between the execution and the frontier leaves a statement that the next owner finds done. A
@@ -17,9 +18,10 @@ from dataclasses import replace
 import pymysql
 
 from mysync_consumer import checkpoint, metrics
-from mysync_consumer.checkpoint import Claimed
+from mysync_consumer.checkpoint import Claimed, Progress
 from mysync_consumer.claim import claim
 from mysync_consumer.context import Context
+from mysync_consumer.control import Work
 from mysync_consumer.errors import ClaimLost, Revoked, StoppedByInstruction
 from mysync_consumer.execution import Execution
 from mysync_consumer.frontier import Frontier
@@ -37,10 +39,10 @@ LOOK_SECONDS = 1.0
 """How often the owner looks whether it still is, while there is nothing to execute."""
 
 DUE = crash.declare(
-    "owner.statement_due", "all partitions are at a statement's line, nothing of it is done"
+    "owner.statement_due", "all partitions are at a line of the owner's, nothing of it is done"
 )
 DONE = crash.declare(
-    "owner.statement_done", "the statement is executed, the owner's frontier stands before it"
+    "owner.statement_done", "what the line asks for is done, the owner's frontier stands before it"
 )
 MOVED = crash.declare(
     "owner.frontier_moved", "the frontier is the line's seq; no worker was told of it yet"
@@ -118,59 +120,70 @@ class ControlOwner:
             session.close()
 
     def _next(self, session: Session, mine: Claimed) -> Claimed:
-        """One statement, if there is one; what became certain before it is compared first."""
+        """One statement or transfer record, if there is one; what became certain before it is
+        compared first."""
         control = self._context.bindings.control
         # In this order: all statements before what is known now are seen then.
         known = control.knowledge.newest_seq
-        ddl = control.next_statement(mine.progress.frontier, LOOK_SECONDS)
+        work = control.next_work(mine.progress.frontier, LOOK_SECONDS)
         self._tenure.check()
         self._still_mine(session, mine)
-        self._execution.compare(session, mine.progress.frontier, known, ddl)
-        if ddl is None:
+        self._execution.compare(session, mine.progress.frontier, known, work)
+        if work is None:
             return mine
-        waited = self._wait(session, ddl)
+        waited = self._wait(session, work.seq)
         crash.crash_point(DUE)
         self._still_mine(session, mine)
         began = time.monotonic()
-        outcome = self._execution.execute(session, ddl)
+        if isinstance(work, Ddl):
+            outcome = self._execution.execute(session, work)
+        else:
+            outcome = self._execution.transfer(session, mine, work)
         seconds = time.monotonic() - began
         crash.crash_point(DONE)
-        new = replace(
-            mine.progress,
-            frontier=ddl.seq,
-            last_seq=ddl.seq,
-            file=ddl.file,
-            pos=ddl.pos,
-            gtid=ddl.gtid,
-            source_us=ddl.context.timestamp_us or 0,
-        )
+        new = reached(mine.progress, work)
         checkpoint.advance(session.connection, mine, new)
         crash.crash_point(MOVED)
         mine = mine.advanced(new)
         self._publish(session, mine)
-        metrics.STATEMENTS.labels(outcome).inc()
-        metrics.STATEMENT_SECONDS.observe(seconds)
-        self._log.info(
-            "statement",
-            ddl=ddl.id,
-            seq=ddl.seq,
-            verb=ddl.verb,
-            tables=list(ddl.tables),
-            outcome=outcome,
-            waited=round(waited, 3),
-            seconds=round(seconds, 3),
-        )
+        self._tell(work, outcome, waited, seconds)
         return mine
 
-    def _wait(self, session: Session, ddl: Ddl) -> float:
-        """Until all partitions have applied what came before the statement; returns seconds."""
+    def _tell(self, work: Work, outcome: str, waited: float, seconds: float) -> None:
+        spent = {"waited": round(waited, 3), "seconds": round(seconds, 3)}
+        if isinstance(work, Ddl):
+            metrics.STATEMENTS.labels(outcome).inc()
+            metrics.STATEMENT_SECONDS.observe(seconds)
+            self._log.info(
+                "statement",
+                ddl=work.id,
+                seq=work.seq,
+                verb=work.verb,
+                tables=list(work.tables),
+                outcome=outcome,
+                **spent,
+            )
+            return
+        metrics.TRANSFERS.labels(work.phase).inc()
+        self._log.info(
+            "transfer",
+            transfer=work.id,
+            seq=work.seq,
+            phase=work.phase,
+            table=f"{work.db}.{work.table}",
+            outcome=outcome,
+            **spent,
+        )
+
+    def _wait(self, session: Session, seq: int) -> float:
+        """Until all partitions have applied what came before a line; returns seconds."""
         frontiers, server = self._context.frontiers, session.identity.server
 
         def tick() -> None:
             self._tenure.check()
             session.keep_alive()
 
-        return frontiers.wait(lambda: not frontiers.behind(ddl.seq - 1, server), tick)
+        return frontiers.wait(lambda: not frontiers.behind(seq - 1, server), tick)
 
     def _still_mine(self, session: Session, mine: Claimed) -> None:
         """Raises ClaimLost when another process claimed the row since; reads instructions."""
@@ -185,3 +198,20 @@ class ControlOwner:
             CONTROL_PARTITION,
             Frontier(mine.progress.frontier, session.identity.server, mine.epoch),
         )
+
+
+def reached(before: Progress, work: Work) -> Progress:
+    """Where the owner stands when this is done."""
+    if isinstance(work, Ddl):
+        gtid, source_us = work.gtid, work.context.timestamp_us or 0
+    else:
+        gtid, source_us = None, work.ts_us
+    return replace(
+        before,
+        frontier=work.seq,
+        last_seq=work.seq,
+        file=work.file,
+        pos=work.pos,
+        gtid=gtid,
+        source_us=source_us,
+    )

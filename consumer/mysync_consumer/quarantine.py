@@ -3,7 +3,8 @@
 Which they are stands in `mysync.table_state`, by the source's names, and is changed by an
 instruction only: whoever commits next has read it. So the rows of a table that were committed are
 all below some offset of each partition, and from `mysync.skipped` on none are. A table goes with
-all that cascading foreign keys join with it.
+all that cascading foreign keys join with it. What brings one back is its transfer
+(`transferring`).
 
 A crash before the instruction's commit leaves nothing, and the failure is met again; after it, the
 table is quarantined for every process, now and after any restart.
@@ -51,11 +52,21 @@ class Quarantine:
     def refresh(self, connection: Connection) -> None:
         """Reads them anew. The connection is in no transaction: it sees what is committed now."""
         with self._reading, connection.cursor() as cursor:
-            found = _read(cursor, self.pipeline)
+            found = self.read(cursor)
             for table in sorted(found - self._tables):
                 get_logger("quarantine").warning("passed over from now on", table=str(table))
+            for table in sorted(self._tables - found):
+                get_logger("quarantine").info("not passed over any more", table=str(table))
             self._tables = found
             metrics.QUARANTINED.set(len(found))
+
+    def read(self, cursor: Cursor) -> frozenset[TableId]:
+        """Those that the target says are quarantined, in the cursor's transaction."""
+        cursor.execute(
+            "SELECT db, tbl FROM mysync.table_state WHERE pipeline = %s AND state = %s",
+            (self.pipeline, QUARANTINED),
+        )
+        return frozenset(TableId(str(db), str(table)) for db, table in cursor.fetchall())
 
     def quarantine(
         self,
@@ -65,16 +76,19 @@ class Quarantine:
         reason: str,
         detail: Mapping[str, object],
         author: str,
+        guard: Callable[[Cursor], None] = lambda _: None,
     ) -> frozenset[TableId]:
         """Sets the tables and their cascade groups aside, in a transaction of its own; returns
         those that weren't yet.
 
         `reason` is a sentence, `detail` (JSON) has the error, its `place` and the event, of
-        `tables`; `author` is the process. Raises ClaimLost, and what the target answers."""
+        `tables`; `author` is the process; `guard` may refuse, in the transaction. Raises ClaimLost,
+        and what the target answers."""
         named = frozenset(tables)
         wanted = foreignkeys.with_cascade_groups(named, self._schemas())
         with instructions.writing(connection, self.pipeline, partitions) as draft:
-            new = wanted - _read(draft.cursor, self.pipeline)
+            guard(draft.cursor)
+            new = wanted - self.read(draft.cursor)
             for table in sorted(new):
                 if table in named:
                     _set_aside(draft, table, reason, detail)
@@ -100,14 +114,6 @@ class Quarantine:
                 " WHERE pipeline = %s AND db = %s AND tbl = %s AND resync_only IS NULL",
                 (why, self.pipeline, table.db, table.table),
             )
-
-
-def _read(cursor: Cursor, pipeline: str) -> frozenset[TableId]:
-    cursor.execute(
-        "SELECT db, tbl FROM mysync.table_state WHERE pipeline = %s AND state = %s",
-        (pipeline, QUARANTINED),
-    )
-    return frozenset(TableId(str(db), str(table)) for db, table in cursor.fetchall())
 
 
 def _set_aside(

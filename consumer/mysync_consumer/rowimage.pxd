@@ -18,6 +18,7 @@ cdef class ImagePlan:
     cdef public bytes before_columns
     cdef public list sent
     cdef public list identified
+    cdef public list keyed
     cdef list sources
     cdef list is_key
     cdef Py_ssize_t keys
@@ -26,6 +27,7 @@ cdef class ImagePlan:
 
     cpdef after(self, bytes value, Py_ssize_t start, Py_ssize_t end, bytearray out)
     cpdef identity(self, bytes value, Py_ssize_t start, Py_ssize_t end, bytearray out)
+    cpdef key(self, bytes value, Py_ssize_t start, Py_ssize_t end, bytearray out)
     cdef int append(
         self, list writers, bytes value, Py_ssize_t start, Py_ssize_t end, bytearray out
     ) except -1

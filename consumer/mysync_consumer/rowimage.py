@@ -79,6 +79,7 @@ class ImagePlan:
         if self.identity_columns and (by_sql or not self.key_unknown()):
             named = set(self.identity_columns)
         self.identified = [writers[c.name] for c in target.columns if c.name in named]
+        self.keyed = [writers[c.name] for c in target.columns if c.name in self.identity_columns]
         self.after_columns = bitmap(len(writers), set(range(len(writers))))
         self.before_columns = bitmap(
             len(writers), {i for i, c in enumerate(target.columns) if c.name in named}
@@ -106,6 +107,10 @@ class ImagePlan:
     def identity(self, value: bytes, start: int, end: int, out: bytearray) -> None:
         """Appends the before image: what the target finds the row by. Raises like `after`."""
         self.append(self.identified, value, start, end, out)
+
+    def key(self, value: bytes, start: int, end: int, out: bytearray) -> None:
+        """Appends an image of the identity columns alone. Raises like `after`."""
+        self.append(self.keyed, value, start, end, out)
 
     def append(
         self, writers: list[ValueWriter], value: bytes, start: int, end: int, out: bytearray

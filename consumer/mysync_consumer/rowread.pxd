@@ -62,6 +62,8 @@ cdef class Row:
     cdef public long long schema_id
     cdef public bytes value
     cdef public int op
+    cdef public int effect
+    cdef public bint tolerant
     cdef public long long ts_ms
     cdef public long long ts_us
     cdef public long long server_id

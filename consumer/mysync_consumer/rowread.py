@@ -178,7 +178,9 @@ class TableReader:
 class Row:
     """A row event. Images are slices of `value`: -1 and -1 where there is none.
 
-    `op` is `ord` of `c`, `u`, `d` or `r`; times are µs (`ts_us`, of the source) and ms (`ts_ms`);
+    `op` is `ord` of `c`, `u`, `d` or `r`; `effect` is what has to be written for it (`c`, `u`, `d`,
+    or 0: nothing), which is the same, and for `r` an insert, unless `tolerant` (its table is being
+    transferred) let somebody say otherwise; times are µs (`ts_us`, of the source) and ms (`ts_ms`);
     `flags` are the rows event's; `deps` pairs of (partition, seq); `first_offset` and `offset` are
     those of its first and of its last record, set by its reader's user.
     """
@@ -188,6 +190,8 @@ class Row:
         self.schema_id = reader.schema_id
         self.value = value
         self.op = 0
+        self.effect = 0
+        self.tolerant = False
         self.ts_ms = 0
         self.ts_us = 0
         self.server_id = 0
@@ -266,6 +270,7 @@ def read(reader: TableReader, row: Row, cursor: Cursor) -> None:
     if cursor.pos - start != 1:
         raise BadBytes("an op that isn't one letter")
     row.op = buf[start]
+    row.effect = 99 if row.op == 114 else row.op  # r is written as c
     row.ts_ms = cursor.varint()
     cursor.sized()  # version
     cursor.sized()  # connector
@@ -282,7 +287,8 @@ def read(reader: TableReader, row: Row, cursor: Cursor) -> None:
     row.pos = cursor.varint()
     row.row = cursor.varint()
     row.snapshot_at = cursor.pos
-    cursor.sized()
+    start = cursor.sized()
+    row.tolerant = cursor.pos - start != 5  # anything but "false"
     row.seq = cursor.varint()
     row.prev = cursor.varint()
     row.txn_seq = cursor.varint()

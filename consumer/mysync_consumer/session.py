@@ -68,6 +68,9 @@ AFTER_COMMIT = crash.declare(
     "consumer.after_commit", "the batch is committed; memory and frontiers don't know it yet"
 )
 
+ASKED_BYTES = 1 << 20
+"""Of the questions in one packet."""
+
 PACKET_RESERVE = 64 * 1024
 """What stands before the first BINLOG in its packet."""
 
@@ -235,6 +238,49 @@ class Session:
                 found.of_rows = of_rows
             raise found from error
         self._commit()
+
+    def ask(self, selects: Iterable[bytes], check: ShapeCheck) -> list[Sequence[Sequence[object]]]:
+        """The rows that each SELECT finds now, sent together; all are about the check's table.
+
+        Outside of an apply transaction, whose BEGIN ends what this begins. Raises ShapeChanged when
+        the table isn't there or has other columns, ApplyRefused (warnings count), TargetBusy,
+        TargetUnavailable."""
+        connection: Any = self.connection
+        found: list[Sequence[Sequence[object]]] = []
+        try:
+            for packet in self._packets(selects):
+                connection.query(packet)
+                self._no_warnings()
+                found.append(connection._result.rows)
+                while connection._result.has_next:
+                    connection.next_result()
+                    self._no_warnings()
+                    found.append(connection._result.rows)
+        except ApplyRefused:
+            self.roll_back()
+            raise
+        except pymysql.err.Error as error:
+            if code_of(error) in SHAPE_CODES:
+                self.roll_back()
+                raise ShapeChanged(check, message_of(error)) from error
+            raise self._refused(error) from error
+        except OSError as error:
+            raise self._refused(error) from error
+        self._used = time.monotonic()
+        return found
+
+    def _packets(self, statements: Iterable[bytes]) -> Iterator[bytes]:
+        """As many of the statements in one packet as it holds."""
+        waiting: list[bytes] = []
+        size = 0
+        for statement in statements:
+            if waiting and size + len(statement) > min(self.room, ASKED_BYTES):
+                yield b";".join(waiting)
+                waiting, size = [], 0
+            waiting.append(statement)
+            size += len(statement) + 1
+        if waiting:
+            yield b";".join(waiting)
 
     @property
     def room(self) -> int:

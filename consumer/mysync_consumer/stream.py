@@ -13,21 +13,18 @@ from mysync_consumer.batchlimit import BatchLimit
 from mysync_consumer.checkpoint import Claimed, Progress
 from mysync_consumer.commit import Committer, progress_after
 from mysync_consumer.context import Context
-from mysync_consumer.errors import UnsupportedRecord
 from mysync_consumer.parts import Parts
 from mysync_consumer.queue import Queue
 from mysync_consumer.rowerrors import CorruptRecord
 from mysync_consumer.rowread import Row, read_row
 from mysync_consumer.session import Session
 from mysync_consumer.tenure import Tenure
-from mysync_consumer.waits import LINE, STATEMENT, Waits
+from mysync_consumer.waits import LINE, STATEMENT, TRANSFER, Waits
 from mysync_runtime import crash
 from mysync_runtime.errors import CorruptEvent, LogHole
 from mysync_schemas.errors import SchemaError
 from mysync_schemas.framing import unframe
 from mysync_schemas.markers import Heartbeat, Line, Part, read_order
-
-TRANSFER_READ = ord("r")
 
 IDLE_SECONDS = 0.5
 """How long a worker waits for records before it looks after its session."""
@@ -152,10 +149,6 @@ class Stream:
             raise LogHole(
                 f"row {row.seq} came in parts that end with {seq}", where=self._where(offset)
             )
-        if row.op == TRANSFER_READ:
-            raise UnsupportedRecord(
-                f"a row of {reader.name} comes from a transfer", where=self._where(offset)
-            )
         if row.deps and self._waits.unreached(row.deps):
             self._flush(row.seq - 1, waiting=True)
             self._waits.for_deps(row.deps)
@@ -205,8 +198,8 @@ class Stream:
         self._flush(line.seq - 1, waiting=True)
         crash.crash_point(lines.WAITING)
         self._context.bindings.control.wait_for(line, self._tick)
-        if line.action == Line.DDL:
-            self._waits.for_owner(line.seq, STATEMENT)
+        if line.action in lines.OWNERS:
+            self._waits.for_owner(line.seq, STATEMENT if line.action == Line.DDL else TRANSFER)
         else:
             self._waits.for_all(line.seq - 1, LINE)
         crash.crash_point(lines.OPENED)

@@ -1,7 +1,8 @@
 """`mysync-consumer tables`: the pipeline's tables as the target knows them, and those set aside.
 
 A table that is written stands in `mysync.owned_table` by the target's name, one that is set aside
-in `mysync.table_state` by the source's; one that could never be written in the latter only.
+or being transferred in `mysync.table_state` by the source's; one that could never be written in the
+latter only.
 """
 
 import json
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from mysync_consumer import tables
 from mysync_consumer.bindings import renamed
+from mysync_consumer.quarantine import QUARANTINED
 from mysync_runtime import mysql
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.mysql import Connection
@@ -22,8 +24,8 @@ from mysync_schemas.table import TableId
 WRITTEN = "written"
 
 HOW_TO_GO_ON = (
-    "A table that is set aside stays so, over restarts too: this release can't bring one back. Mend"
-    " the cause, then make the target anew (docs/operations.md)."
+    "A table that is set aside stays so, over restarts too, until it is transferred anew: mend the"
+    " cause, then `mysync-producer transfer start db.table` (docs/operations.md)."
 )
 
 
@@ -40,7 +42,7 @@ def ask(settings: Settings, stop: Stop) -> dict[str, Any]:
 
 
 def read(connection: Connection, pipeline: str, rename: RenameSettings) -> list[dict[str, Any]]:
-    """The tables by name, those that are set aside first."""
+    """The tables by name, first those that are set aside or being transferred."""
     aside = states(connection, pipeline)
     skipped = _skipped(connection, pipeline)
     found = [
@@ -140,8 +142,8 @@ def show(found: dict[str, Any]) -> None:
     for each in found["tables"]:
         table.add_row(each["table"] or "?", each["target"], each["state"], each["since"])
     console.print(table)
-    aside = [each for each in found["tables"] if each["state"] != WRITTEN]
-    for each in aside:
+    stated = [each for each in found["tables"] if each["state"] != WRITTEN]
+    for each in stated:
         console.print(f"\n{each['table']}: {each['reason']}", markup=False, soft_wrap=True)
         if each["place"]:
             console.print(f"  at {each['place']}", markup=False, soft_wrap=True)
@@ -149,5 +151,5 @@ def show(found: dict[str, Any]) -> None:
             console.print(f"  partition {partition}: skipped from offset {at['offset']}")
         if each["resync_only"]:
             console.print(f"  {each['resync_only']}", markup=False, soft_wrap=True)
-    if aside:
+    if any(each["state"] == QUARANTINED for each in stated):
         console.print(f"\n{HOW_TO_GO_ON}", markup=False, soft_wrap=True)

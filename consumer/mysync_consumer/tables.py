@@ -85,7 +85,7 @@ DEFINITIONS: dict[str, str] = {
         {_PIPELINE},
         db VARCHAR(64) NOT NULL,
         tbl VARCHAR(64) NOT NULL,
-        state VARCHAR(32) NOT NULL COMMENT 'quarantined',
+        state VARCHAR(32) NOT NULL COMMENT 'quarantined, transferring',
         m BIGINT NULL COMMENT 'greatest frontier when it was set aside',
         reason TEXT NULL,
         detail LONGTEXT NULL COMMENT 'JSON: the error, its place, the event',

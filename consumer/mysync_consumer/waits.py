@@ -16,8 +16,8 @@ from mysync_runtime.log import get_logger
 WARN_SECONDS = 30.0
 """A wait is told in the log after so long, and again each time it has doubled."""
 
-LINE, STATEMENT = "line", "statement"
-LINE_REASONS = frozenset({LINE, STATEMENT})
+LINE, STATEMENT, TRANSFER = "line", "statement", "transfer"
+LINE_REASONS = frozenset({LINE, STATEMENT, TRANSFER})
 
 Dependencies = Sequence[tuple[int, int]]
 """Pairs of a partition and the seq that it must have reached."""
