@@ -343,15 +343,36 @@ class GhOst:
                 "the rename to be blocked",
                 PATIENCE,
             )
-            execute(
-                locker,
-                f"drop /* gh-ost */ table if exists {self.old}",
-                "unlock /* gh-ost */ tables",
+            execute(locker, f"drop /* gh-ost */ table if exists {self.old}")
+            execute(session, "SET SESSION lock_wait_timeout = 1")
+            wait_until(
+                lambda: self._is_wanted(session) or bool(failures),
+                "the rename to be the next at the original",
+                PATIENCE,
             )
+            execute(session, "SET SESSION lock_wait_timeout = DEFAULT")
+            execute(locker, "unlock /* gh-ost */ tables")
             swap.join(PATIENCE)
         if failures:
             raise failures[0]
         self.swapped = True
+
+    def _is_wanted(self, session: Session) -> bool:
+        """Whether somebody waits to have the original for himself.
+
+        RENAME takes its locks by the tables' names, so it waited for the sentry's and comes to the
+        original's only now: unlocked before, the original would be written once more by those who
+        wait, and lose that (gh-ost did: github.com/github/gh-ost/issues/887). gh-ost looks into
+        `performance_schema`, which the lab's servers don't have. To prepare a statement takes a
+        lock that LOCK TABLES lets pass, but not one who waits for the exclusive one.
+        """
+        try:
+            execute(session, f"PREPARE probe FROM 'SELECT 1 FROM {self.original}'")
+        except pymysql.err.OperationalError as error:
+            if error.args[0] not in _AGAIN:
+                raise
+            return True
+        return False
 
 
 @dataclass
