@@ -20,6 +20,7 @@ from typing import Any
 
 import pymysql
 from pymysqlreplication import BinLogStreamReader
+from pymysqlreplication.event import RotateEvent
 from pymysqlreplication.row_event import DeleteRowsEvent, UpdateRowsEvent, WriteRowsEvent
 
 from mysync_lab.layout import wait_until
@@ -196,10 +197,12 @@ class GhOst:
             f"create /* gh-ost */ table {self.ghost} like {self.original}",
             f"alter /* gh-ost */ table {self.ghost} {alter}",
         )
+        # A transaction may be in the log before others see its rows. Once the hint, later in the
+        # log, is committed, they see those of all that aren't read from the log.
+        self._log = self._end(session)
         self._hint(session, "state", "GhostTableMigrated")
         ours, theirs = (columns_of(session, self.db, t) for t in (self.table, f"_{self.table}_gho"))
         self._shared = [name for name in ours if name in theirs]
-        self._log = self._end(session)
 
     def _hint(self, session: Session, hint: str, value: str) -> None:
         number = {"heartbeat": 1, "state": 2, "throttle": 3}[hint]
@@ -215,15 +218,22 @@ class GhOst:
 
     def _copy(self, session: Session, first: int, last: int) -> None:
         listed = ", ".join(map(quote, self._shared))
-        execute(
-            session,
-            "BEGIN",
-            f"insert /* gh-ost {self.original} */ ignore into {self.ghost} ({listed})"
-            f" (select {listed} from {self.original} force index (`PRIMARY`)"
-            f" where (((`id` > {first}) or ((`id` = {first}))) and ((`id` < {last}) or"
-            f" ((`id` = {last})))) lock in share mode)",
-            "COMMIT",
-        )
+        while True:
+            try:
+                execute(
+                    session,
+                    "BEGIN",
+                    f"insert /* gh-ost {self.original} */ ignore into {self.ghost} ({listed})"
+                    f" (select {listed} from {self.original} force index (`PRIMARY`)"
+                    f" where (((`id` > {first}) or ((`id` = {first}))) and ((`id` < {last}) or"
+                    f" ((`id` = {last})))) lock in share mode)",
+                    "COMMIT",
+                )
+            except pymysql.err.OperationalError as error:
+                if error.args[0] not in _AGAIN:
+                    raise
+            else:
+                return
 
     def _end(self, session: Session) -> tuple[str, int]:
         word = "MASTER" if self.server.kind == "mariadb" else "BINARY LOG"
@@ -245,11 +255,10 @@ class GhOst:
             server_id=random.randrange(10_000, 2**31),
             log_file=self._log[0],
             log_pos=self._log[1],
-            only_events=[WriteRowsEvent, UpdateRowsEvent, DeleteRowsEvent],
+            only_events=[RotateEvent, WriteRowsEvent, UpdateRowsEvent, DeleteRowsEvent],
             only_schemas=[self.db],
             only_tables=[self.table],
             resume_stream=True,
-            end_log_pos=end[1] if end[0] == self._log[0] else None,
             pymysql_wrapper=_connect,
             enable_logging=False,
         )
@@ -257,12 +266,16 @@ class GhOst:
             with session.cursor() as cursor:
                 cursor.execute("BEGIN")
                 for event in stream:
+                    if isinstance(event, RotateEvent):
+                        # Comes before each file, the first too; `end` is a place in its own.
+                        if event.next_binlog == end[0]:
+                            stream.end_log_pos = end[1]
+                            stream.is_past_end_log_pos = event.position >= end[1]
+                        continue
                     for row in event.rows:
                         for statement, values in self._statements(event, row):
                             cursor.execute(statement, values)
                             self.applied += 1
-                    if (stream.log_file, stream.log_pos) >= end:
-                        break
                 cursor.execute("COMMIT")
             self._log = (str(stream.log_file), int(stream.log_pos))
         finally:
