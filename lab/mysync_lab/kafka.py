@@ -4,6 +4,11 @@ In one process they lose transactions when killed (Kafka 4.3.0): started again, 
 acts on metadata from before the end of its log, takes the newest topics for deleted ones and drops
 the commit markers still owed to them, whereupon `read_committed` consumers wait for ever. A broker
 with a controller of its own, as in production, first catches up with that.
+
+It loses them too when it is back before the controller has ended its predecessor's session. It then
+takes itself for the leader still and sets about the owed markers, before it listens; when the news
+comes that nobody leads, it takes that for a deletion, drops them and may yet write that the
+transaction is complete. So a killed broker is started again only when that session is over.
 """
 
 import abc
@@ -14,6 +19,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,6 +35,8 @@ from mysync_lab.proxy import FaultProxy
 from mysync_lab.server import LocalServer
 
 KNOWN = "4.3.0"
+# A killed broker's session at the controller (9 s by default): it may register again only then.
+_SESSION_SECONDS = 3.0
 # What a broker brings along; slf4j-simple writes its warnings to the server's log.
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -159,8 +167,7 @@ class _Controller(_Node):
             "node.id": "100",
             "controller.quorum.voters": self.voters,
             "listeners": f"CONTROLLER://{self.bootstrap}",
-            # A killed broker may register again only when its old session is over (9 s by default).
-            "broker.session.timeout.ms": "3000",
+            "broker.session.timeout.ms": f"{_SESSION_SECONDS * 1000:.0f}",
         }
 
     def _answers(self) -> str | None:
@@ -218,7 +225,13 @@ class KafkaServer(_Node):
     def launch(self) -> None:
         if self.pid is None:
             self._controller.launch()
+            left = float(self._state.get("killed", 0)) + _SESSION_SECONDS - time.time()
+            time.sleep(min(max(left, 0), _SESSION_SECONDS))
         super().launch()
+
+    def kill(self) -> None:
+        super().kill()
+        self._remember(killed=time.time())
 
     def stop(self) -> None:
         # The broker takes its leave of the controller.
