@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 from mysync_schemas.table import ForeignKey, TableId, TableSchema
 
-__all__ = ["below"]
+__all__ = ["below", "by_key"]
 
 _PASSIVE = frozenset({"NO ACTION", "RESTRICT"})
 
@@ -34,6 +34,19 @@ def below(
         if some := reached.intersection(wanted):
             found[table] = frozenset(some)
     return found
+
+
+def by_key(schemas: Mapping[TableId, TableSchema], parent: TableId) -> bool:
+    """Whether an update of the parent reaches others only if it gives a row another identity."""
+    known = schemas.get(parent)
+    identity = set(known.identity) if known is not None else set()
+    return all(
+        key.on_update in _PASSIVE
+        or (bool(key.columns) and identity.issuperset(key.referenced_columns))
+        for schema in schemas.values()
+        for key in schema.foreign_keys
+        if (key.referenced_db, key.referenced_table) == parent
+    )
 
 
 def _acts(key: ForeignKey) -> bool:

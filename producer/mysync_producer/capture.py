@@ -72,8 +72,8 @@ _ROWS: dict[int, tuple[int, int]] = {  # operation, version of the event's heade
     EventType.PARTIAL_UPDATE_ROWS: (ord("u"), 2),
 }
 _ROWS |= {kind: _ROWS[plain] for kind, plain in COMPRESSED.items() if plain in _ROWS}
-_INSERT = ord("c")
 _UPDATE = ord("u")
+_DELETE = ord("d")
 
 # Known, and of no consequence: context of statements, comments, lists for replicas.
 _PASS = frozenset(
@@ -101,11 +101,6 @@ class Statements(Protocol):
         self, change: Change, context: DdlContext, transaction: SourceTransaction, server_id: int
     ) -> int:
         """Sends one; returns the seq of its line."""
-
-
-def cascades(operation: int, flags: int) -> bool:
-    """Whether a rows event may have changed rows of other tables that the log doesn't hold."""
-    return operation != _INSERT and not flags & (CASCADES_LOGGED | NO_FOREIGN_KEY_CHECKS)
 
 
 _Handler = Callable[[Event], Iterator[int] | None]
@@ -406,10 +401,9 @@ class Capture:
                 transaction.held()
                 yield self.xa.add(event, table.plan.table)
             return
-        mode = table.mode
-        if mode.disturbs and (mode.held or cascades(operation, header.flags)):
-            self.tables.disturb(table.table_id)
-        if mode.held:
+        if table.mode.held:
+            if table.mode.disturbs:
+                self.tables.disturb(table.table_id)
             return
         if event.type in COMPRESSED:
             event = self._whole(uncompressed, event)
@@ -433,6 +427,7 @@ class Capture:
         if transaction.left_out(table.transactional):
             transaction.leave_out(self._count(table, operation, body, at, end))
             return
+        keys_changed = plan.keys_changed
         while at < end:
             context.txn_seq = transaction.txn_seq
             rows, size, at = self._encode(plan, operation, body, at, end, self._row)
@@ -443,6 +438,10 @@ class Capture:
             table.count(operation, rows - skipped)
             if size:
                 yield size
+        if table.mode.disturbs and not header.flags & (CASCADES_LOGGED | NO_FOREIGN_KEY_CHECKS):
+            by_any_update = operation == _UPDATE and not table.mode.by_key
+            if operation == _DELETE or plan.keys_changed != keys_changed or by_any_update:
+                self.tables.disturb(table.table_id)
 
     def _whole(self, unpack: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
         """What `unpack` makes of an event that it can't name the place of."""

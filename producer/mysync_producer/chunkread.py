@@ -71,7 +71,8 @@ class Job:
     when the stream came by, which ends a lock."""
 
     plan: Plan
-    seen: str | None  # the stream's GTID set
+    seen: str | None  # the stream's GTID set, of MySQL
+    open: bool  # what the stream passes from here on may not be in the rows
     after: Key | None = None
     limit: int = 0
     most_bytes: int = 0
@@ -153,7 +154,6 @@ class ChunkReaders:
             connection.close()
 
     def _read(self, connection: "Connection", job: Job) -> None:
-        began = time.monotonic()
         self._governor.wait(connection.source, self._stop)
         if job.plan.order is None:
             connection.read_whole(job)
@@ -165,7 +165,6 @@ class ChunkReaders:
         try:
             connection.read(job)
         finally:
-            job.seconds = time.monotonic() - began
             self._governor.took(job.seconds, job.rows)
 
 
@@ -229,7 +228,10 @@ class Connection:
             conditions.append(order.after(_values(chunk.after)))
         if chunk.upto is not None:
             conditions.append(order.upto(_values(chunk.upto)))
+        # What was passed before stands in the log before our own row: it is shown.
+        job.open = True
         self._show(job.seen)
+        began = time.monotonic()
         if job.plan.locked:
             self._lock(job.plan.schema)
         try:
@@ -241,6 +243,7 @@ class Connection:
                 if size > job.most_bytes and job.limit > 1:
                     raise TooMuch
             job.rows = reader.rows
+            job.seconds = time.monotonic() - began
             job.high = Learning.after(self.source.server(), self.source.end())
         finally:
             if job.plan.locked:

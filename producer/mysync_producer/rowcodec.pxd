@@ -46,6 +46,7 @@ cdef class TablePlan:
     cdef RowBuffer value
     cdef RowBuffer part
     cdef public set touched
+    cdef public long long keys_changed
     cdef Py_ssize_t at
 
     @cython.locals(lead=RowBuffer, tail=RowBuffer)

@@ -131,6 +131,8 @@ class TablePlan:
         self.part = RowBuffer()
         # While rows of the table are transferred: the message keys that the stream's rows had.
         self.touched: set[bytes | None] | None = None
+        # How many updates gave their row another key.
+        self.keys_changed = 0
         self.at = -1
 
     def _key(self, schema: TableSchema, folds: Mapping[str, FoldTable]) -> RowKey | None:
@@ -360,6 +362,8 @@ class RowWriter:
             if touched is not None and self.key in touched:
                 return 0
             return self.record(114, row, 0, 0, 0, size, False, False)
+        if op == 117 and self.key != self.old_key:
+            self.plan.keys_changed += 1
         if touched is not None:
             touched.add(self.key)
             if op == 117:

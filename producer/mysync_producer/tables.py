@@ -47,12 +47,15 @@ class Mode:
     """How a table's rows are carried while it is transferred.
 
     `held`: not at all, only known of. `snapshot`: as those of a table that the target doesn't have
-    all rows of yet. `disturbs`: whoever reads tables is told of each change (`Tables.disturb`), of
-    updates and deletes only where they are carried. `touched` collects their message keys."""
+    all rows of yet. `disturbs`: whoever reads tables is told (`Tables.disturb`) of each change of a
+    table that is held, and of those of others that may cascade without a trace in the log: deletes,
+    and updates, `by_key` only those that give a row another key. `touched` collects the message
+    keys of what is carried."""
 
     held: bool = False
     snapshot: bool = False
     disturbs: bool = False
+    by_key: bool = False
     touched: set[bytes | None] | None = field(default=None, compare=False)
 
 

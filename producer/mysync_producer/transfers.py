@@ -39,6 +39,7 @@ from mysync_runtime.log import get_logger
 from mysync_runtime.settings import Settings
 from mysync_schemas.charset import charsets_of
 from mysync_schemas.envelope import NO_FOREIGN_KEY_CHECKS
+from mysync_schemas.gtid import GtidSet
 from mysync_schemas.position import BinlogPosition
 from mysync_schemas.table import TableId, TableSchema
 
@@ -53,7 +54,7 @@ _KEYS_MOST = 500_000
 """Keys that the stream may touch while chunks of a table are under way: more, and they are read
 again."""
 
-_FIRST_ROWS, _MOST_ROWS = 500, 100_000
+_FIRST_ROWS, _FEWEST_ROWS, _MOST_ROWS = 500, 100, 100_000
 _LOCK_AFTER = 3
 """Tries of a table without a key, before it is read under a lock."""
 
@@ -282,12 +283,19 @@ class Transfers:
     ) -> Job | None:
         plan = running.plan
         assert plan is not None
-        seen = None if transaction.gtids is None else str(transaction.gtids)
+        gtids = transaction.gtids if isinstance(transaction.gtids, GtidSet) else None
+        seen = None if gtids is None else str(gtids)
         if plan.order is None:
             if running.jobs:
                 return None
-            return Job(plan, seen, lock=running.tries >= _LOCK_AFTER)
-        job = Job(plan, seen, limit=running.limit, most_bytes=self._settings.chunk_bytes)
+            return Job(plan, seen, open=True, lock=running.tries >= _LOCK_AFTER)
+        job = Job(
+            plan,
+            seen,
+            open=seen is not None,
+            limit=running.limit,
+            most_bytes=self._settings.chunk_bytes,
+        )
         if running.again:
             job.chunk = running.again.pop(0)
         elif record.planned or running.planning:
@@ -369,7 +377,8 @@ class Transfers:
         by_time = job.rows * self._settings.chunk_seconds / max(job.seconds, 0.001)
         by_size = job.rows * self._settings.chunk_bytes * 0.7 / max(size, 1)
         wanted = min(by_time, by_size, running.limit * 2.0)
-        running.limit = int(max(1, min(_MOST_ROWS, max(wanted, running.limit / 2))))
+        least = min(_FEWEST_ROWS, by_size)
+        running.limit = int(max(1, least, min(_MOST_ROWS, max(wanted, running.limit / 2))))
 
     def _emit(
         self,
@@ -439,7 +448,10 @@ class Transfers:
         """A change of a table that is held back, or that may have changed others below it."""
         for below in self._ancestors.get(table, frozenset((table,))):
             if (running := self._running.get(below)) is not None:
-                self._void(running)
+                for job in running.jobs:
+                    if job.open:
+                        job.void = True
+                        job.passed.set()
 
     def _void(self, running: Running) -> None:
         """What is under way is no good any more."""
@@ -498,10 +510,11 @@ class Transfers:
                 held=held,
                 snapshot=True,
                 disturbs=held or table in self._ancestors,
+                by_key=ancestry.by_key(schemas, table),
                 touched=None if held else running.touched,
             )
         for table in self._ancestors.keys() - modes.keys():
-            modes[table] = Mode(disturbs=True)
+            modes[table] = Mode(disturbs=True, by_key=ancestry.by_key(schemas, table))
         self._tables.carry(modes)
         self._changes.unchecked = bool(self._running)
 
