@@ -90,6 +90,18 @@ TABLE: tuple[Refusal, ...] = (
             SETUP,
             ("topics:", "min_insync_replicas is greater"),
         ),
+        (
+            "a time to begin at without its zone",
+            "ConfigError",
+            SETUP,
+            ("source.start: ", "has no zone"),
+        ),
+        (
+            "a place to begin at that is none",
+            "ConfigError",
+            SETUP,
+            ("source.start: 'yesterday' isn't a place to begin at", "binlog.000042:1234"),
+        ),
     ),
     *_rows(
         "reach",

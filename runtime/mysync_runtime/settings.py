@@ -15,6 +15,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from mysync_runtime.startpoint import StartSetting
+
 PIPELINE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 KIB = 1024
 MIB = 1024 * KIB
@@ -84,8 +86,9 @@ class SourceSettings(MysqlSettings):
     heartbeat_seconds: float = Field(
         default=1.0, gt=0, le=60, description="how often a silent source tells that it is alive"
     )
-    start: Literal["latest"] | None = Field(
-        default=None, description="where a new pipeline begins, if the target stands there already"
+    start: StartSetting | None = Field(
+        default=None,
+        description="where a new pipeline begins: latest, a position, a GTID set, a time, an age",
     )
 
 

@@ -44,6 +44,8 @@ FILES: Mapping[str, Callable[[], str | None]] = {
     ),
     "a filter that isn't database.table": lambda: broken(filters={"include": ["shop"]}),
     "a secret's file that isn't there": lambda: broken(source={"password_file": "/nowhere/at/all"}),
+    "a time to begin at without its zone": lambda: broken(source={"start": "2026-11-28T10:00:00"}),
+    "a place to begin at that is none": lambda: broken(source={"start": "yesterday"}),
     "more replicas in sync than replicas": lambda: broken(topics={"min_insync_replicas": 2}),
 }
 VARIABLES = {"a misspelt variable": {"MYSYNC_SUORCE__HOST": "db"}}
