@@ -17,6 +17,7 @@ from typing import NamedTuple
 from mysync_producer.xid import parse_gtid_xid
 from mysync_runtime.errors import CorruptEvent
 from mysync_schemas.errors import BadPosition
+from mysync_schemas.gtid import MariadbGtidSet
 from mysync_schemas.position import FIRST, BinlogPosition
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "gtid_of",
     "parse_format_description",
     "parse_gtid",
+    "parse_gtid_list",
     "parse_incident",
     "parse_mariadb_gtid",
     "parse_rotate",
@@ -201,6 +203,18 @@ def parse_mariadb_gtid(body: bytes, server_id: int) -> GtidEvent:
     sequence, domain, flags = struct.unpack_from("<QIB", body)
     name = f"{domain}-{server_id}-{sequence}"
     return GtidEvent(name, 0, bool(flags & 0x01), parse_gtid_xid(body))
+
+
+def parse_gtid_list(body: bytes) -> MariadbGtidSet:
+    """MariaDB's GTID_LIST (163): where the domains stood when the file began. It lists every server
+    that wrote to a domain, the last one last."""
+    count = int.from_bytes(body[:4], "little") & 0x0FFFFFFF
+    if len(body) < 4 or len(body) < 4 + 16 * count:
+        raise CorruptEvent(f"a GTID_LIST event of {count} GTIDs in {len(body)} bytes")
+    found = MariadbGtidSet()
+    for domain, server_id, number in struct.iter_unpack("<IIQ", body[4 : 4 + 16 * count]):
+        found.domains[domain] = (server_id, number)
+    return found
 
 
 def parse_tagged_gtid(body: bytes) -> GtidEvent:

@@ -22,7 +22,7 @@ from mysync_runtime.settings import SourceSettings
 from mysync_schemas.gtid import GtidSet, MariadbGtidSet
 from mysync_schemas.position import FIRST, BinlogPosition
 
-__all__ = ["LogEnd", "Source", "verify_source"]
+__all__ = ["LogEnd", "Source", "shown", "verify_source"]
 
 T = TypeVar("T")
 
@@ -85,12 +85,15 @@ class Source:
             )
         position = BinlogPosition(str(row["File"]), int(row["Position"]))
         if self.flavor.is_mariadb:
-            text = self.scalar("SELECT BINLOG_GTID_POS(%s, %s)", (position.file, position.pos))
-            gtids = MariadbGtidSet.parse(str(text or ""))
-            return LogEnd(position, gtids)
+            return LogEnd(position, self.gtids_at(position))
         if not self.uses_gtids():
             return LogEnd(position, None)
         return LogEnd(position, GtidSet.parse(str(row.get("Executed_Gtid_Set") or "")))
+
+    def gtids_at(self, position: BinlogPosition) -> MariadbGtidSet:
+        """MariaDB: of all transactions before that place of its log."""
+        text = self.scalar("SELECT BINLOG_GTID_POS(%s, %s)", (position.file, position.pos))
+        return MariadbGtidSet.parse(str(text or ""))
 
     def files(self) -> dict[str, int] | None:
         """Size of each binary log file; None when the user may not ask."""
@@ -224,18 +227,19 @@ def _verify_gtids(source: Source, gtids: GtidSet | MariadbGtidSet | None, stop: 
         while not (missing := gtids.subtract(source.gtid_set("gtid_executed"))).isempty():
             if time.monotonic() > deadline:
                 raise SourceDiverged(
-                    f"the source lacks transactions that were replicated: {_shown(missing)}",
+                    f"the source lacks transactions that were replicated: {shown(missing)}",
                     where=source.address,
                 )
             stop.sleep(0.2)
         purged = source.gtid_set("gtid_purged").subtract(gtids)
         if not purged.isempty():
             raise PositionLost(
-                f"the source purged transactions that weren't replicated: {_shown(purged)}",
+                f"the source purged transactions that weren't replicated: {shown(purged)}",
                 where=source.address,
             )
 
 
-def _shown(gtids: GtidSet) -> str:
+def shown(gtids: GtidSet) -> str:
+    """A set for a message: not all of a long one."""
     text = str(gtids)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} … ({len(text)} characters)"
