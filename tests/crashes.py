@@ -20,6 +20,7 @@ assert mysync_consumer.cli
 ELSEWHERE = {
     "quarantine.before_commit": "test_quarantine.py",
     "quarantine.after_commit": "test_quarantine.py",
+    "producer.introduced": "test_begin_at.py",
 }
 POINTS = sorted(crash.list_points().keys() - ELSEWHERE)
 
@@ -28,6 +29,7 @@ BEGINNING = (
     "producer.first_start.before_topics",
     "producer.first_start.after_topics",
     "producer.after_election",
+    "producer.first_start.place_found",
     "producer.first_start.before_first_commit",
     "producer.first_start.after_first_commit",
     "producer.before_dump",

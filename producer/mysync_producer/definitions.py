@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mysync_producer.collations import Collations
-from mysync_producer.evolution import rerouted
+from mysync_producer.evolution import placeholder, rerouted, unknown_key
 from mysync_schemas import control
 from mysync_schemas.charset import CharsetTable
 from mysync_schemas.charsetbuild import Cell
@@ -28,6 +28,7 @@ __all__ = [
     "OwnIds",
     "SchemaIds",
     "adopted",
+    "assume",
     "control_records",
     "define",
     "subjects",
@@ -118,6 +119,21 @@ def define(tables: Sequence[TableSchema], pipeline: str, ids: SchemaIds, cell: C
         (table.model_copy(update={"routing": routing[table.table_id]}) for table in numbered),
         FIRST_SEQ,
     )
+    return definitions
+
+
+def assume(tables: Sequence[TableSchema], anchor: TableId | None) -> Definitions:
+    """First versions where the stream may be long before what `tables` say: without columns. They
+    keep the foreign keys, which may be there already; with `anchor` one more joins all of them."""
+    joining = () if anchor is None else (unknown_key(anchor),)
+    assumed = {
+        table.table_id: placeholder(
+            table.table_id, table, (*table.foreign_keys, *joining), table.table_type
+        )
+        for table in tables
+    }
+    definitions = Definitions()
+    definitions.publish(rerouted(assumed, assumed).values(), FIRST_SEQ)
     return definitions
 
 

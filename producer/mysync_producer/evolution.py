@@ -21,7 +21,7 @@ from mysync_schemas.table import (
     TableType,
 )
 
-__all__ = ["Evolution", "evolve", "placeholder", "rerouted"]
+__all__ = ["Evolution", "evolve", "placeholder", "rerouted", "unknown_key"]
 
 Schemas = Mapping[TableId, TableSchema]
 
@@ -105,10 +105,10 @@ def _possible_keys(
     known: TableSchema | None, references: Iterable[TableId]
 ) -> tuple[ForeignKey, ...]:
     before = () if known is None else known.foreign_keys
-    return (*before, *map(_unknown, references))
+    return (*before, *map(unknown_key, references))
 
 
-def _unknown(parent: TableId) -> ForeignKey:
+def unknown_key(parent: TableId) -> ForeignKey:
     """A key of which no more is known than what it refers to."""
     return ForeignKey(
         name="",
@@ -132,7 +132,8 @@ def _change_keys(
     for table, other in after.schemas.items():
         if any(_refers(key, parent) for key in other.foreign_keys):
             keys = tuple(dict.fromkeys(map(changed, other.foreign_keys)))
-            after.schemas[table] = other.model_copy(update={"foreign_keys": keys})
+            if keys != other.foreign_keys:
+                after.schemas[table] = other.model_copy(update={"foreign_keys": keys})
             after.uncertain.add(table)
 
 
@@ -143,7 +144,7 @@ def _change(
     kind = table_type if known is None or known.table_type == "BASE TABLE" else known.table_type
     after.schemas[table] = placeholder(table, known, _possible_keys(known, references), kind)
     after.uncertain.add(table)
-    _change_keys(after, table, lambda key: _unknown(table) if _refers(key, table) else key)
+    _change_keys(after, table, lambda key: unknown_key(table) if _refers(key, table) else key)
 
 
 def _drop(after: Evolution, table: TableId) -> None:

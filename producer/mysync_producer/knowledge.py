@@ -15,7 +15,7 @@ from typing import Any
 from mysync_producer import metrics, points
 from mysync_producer.collations import Collations
 from mysync_producer.definitions import control_records, with_schemas
-from mysync_producer.evolution import Evolution, evolve, placeholder, rerouted
+from mysync_producer.evolution import Evolution, evolve, placeholder, rerouted, unknown_key
 from mysync_producer.filters import Filters
 from mysync_producer.inferred import inferred, label_charsets
 from mysync_producer.reading import Reading, read_definitions
@@ -68,6 +68,7 @@ class Knowledge:
         self._collations = Collations(
             lambda sql: ask().scalar(sql), started.definitions.collation_records
         )
+        self.transaction: SourceTransaction | None = None  # that is being read
         self._learning = state.learning  # of all first definitions
         self._uncertain = {TableId(*name) for name in state.uncertain}
         self._reading: Reading | None = None
@@ -125,6 +126,8 @@ class Knowledge:
             changed = {schema.table_id for schema in evolution.changed(self.definitions.schemas)}
             self._reading.forget(effects.tables | changed)
         self._uncertain = evolution.uncertain
+        if self._learning is not None:
+            self._learning = self._learning.renamed(effects.renames)
         return self._numbered(evolution, seq)
 
     def infer(self, table_map: TableMap) -> TableSchema:
@@ -133,8 +136,10 @@ class Knowledge:
         table = TableId(table_map.db, table_map.table)
         known = self.definitions.schemas.get(table)
         before = known
-        if known is None or known.state == "defined":
-            known = placeholder(table, before, () if before is None else before.foreign_keys)
+        if known is None:
+            known = self._introduce(table)
+        elif known.state == "defined":
+            known = placeholder(table, before, known.foreign_keys)
         found = inferred(
             table_map,
             known,
@@ -194,6 +199,24 @@ class Knowledge:
         return set(gone)
 
     # -- inner
+
+    def _introduce(self, table: TableId) -> TableSchema:
+        """A table that nobody knew of: it was there when the pipeline began, and was dropped or
+        renamed before the definitions were read. What it may be joined with has to be known at a
+        line, before its first row; the line belongs to the row's transaction."""
+        anchor = None if self._learning is None else self._learning.anchor
+        keys = () if anchor is None else (unknown_key(TableId(*anchor)),)
+        seq, prev = self.sequencer.take_all()
+        self._uncertain.add(table)
+        schemas = {**self.definitions.schemas, table: placeholder(table, None, keys)}
+        self.tell(self._numbered(Evolution(schemas, self._uncertain), seq))
+        transaction = self.transaction
+        assert transaction is not None, "rows come with a transaction"
+        transaction.txn_seq = transaction.txn_seq or seq
+        number = self.definitions.next_version - 1
+        self.line(Line(seq, 0, transaction.txn_seq, number, Line.ADOPT), prev)
+        crash_point(points.INTRODUCED)
+        return self.definitions.schemas[table]
 
     def _adopt(self, found: dict[TableId, TableSchema]) -> None:
         schemas = self.definitions.schemas

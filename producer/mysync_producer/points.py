@@ -7,6 +7,9 @@ __all__: list[str] = []
 ELECTED = declare("producer.after_election", "leader, nothing done yet")
 BEFORE_TOPICS = declare("producer.first_start.before_topics", "no topic was created")
 AFTER_TOPICS = declare("producer.first_start.after_topics", "empty topics")
+PLACE_FOUND = declare(
+    "producer.first_start.place_found", "empty topics, and a place in the log that nobody noted"
+)
 BEFORE_FIRST_COMMIT = declare(
     "producer.first_start.before_first_commit", "topics with an open Kafka transaction"
 )
@@ -43,6 +46,9 @@ BEGUN_AGAIN = declare(
     "producer.begun_again", "after a lost position: a new beginning is sent, not committed"
 )
 JOINED = declare("producer.joined", "all that makes the target's tables is sent, not committed")
+INTRODUCED = declare(
+    "producer.introduced", "a table that nobody knew of has its line, none of its rows are sent"
+)
 INFERRED = declare(
     "producer.inferred", "what a TABLE_MAP tells of a table is sent, none of its rows are"
 )

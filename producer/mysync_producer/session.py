@@ -170,6 +170,7 @@ class Session:
             resume,
             foreign=self._server != state.server,
         )
+        self._knowledge.transaction = transaction
         self._xa.drop()
         log.info("streaming", position=str(state.position), gtids=state.gtids)
         self.streaming = True

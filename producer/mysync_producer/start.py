@@ -3,9 +3,15 @@
 Topics exist and this process is elected. `take_over` ends a predecessor's transaction, so the
 topics' read_committed ends are final; then state, offset, control topic and each partition's last
 record are read and must agree: they were written together. Only when all of them hold nothing it
-is a first start: the end of the log E0, the tables' definitions, the end of the log E1; state at E0
-and the definitions are committed with a line in every partition. A crash before that commit leaves
-nothing.
+is a first start: the place in the log E0, the tables' definitions, the end of the log E1; state at
+E0 and the definitions are committed with a line in every partition. A crash before that commit
+leaves nothing.
+
+E0 is the log's end, or a place long before it (`source.start`). Then what the definitions
+say may have been otherwise for most of the stretch: they are only a list of names, and each table's
+rows are carried by what the log says of it until a definition read later is reached. Before E1,
+tables may come that aren't there any more, and foreign keys may have been there that nobody can
+read: where the log leaves out what these cascade, all tables are kept in one order.
 """
 
 import time
@@ -14,19 +20,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mysync_producer import points
+from mysync_producer.beginning import Beginning, find_beginning, logs_cascades
 from mysync_producer.catalog import read_catalog
 from mysync_producer.definitions import (
     FIRST_SEQ,
     Definitions,
     OwnIds,
     SchemaIds,
+    assume,
     control_records,
     define,
 )
 from mysync_producer.filters import Filters
 from mysync_producer.publisher import Publisher
 from mysync_producer.records import Committed, read_control, read_last, read_offset, read_state
-from mysync_producer.source import LogEnd, Source
+from mysync_producer.source import Source
 from mysync_producer.state import Initial, Learning, State
 from mysync_producer.transferstate import TransferState
 from mysync_producer.xa import Prepared
@@ -47,6 +55,7 @@ from mysync_runtime.kafka import TopicInfo
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.log import get_logger
 from mysync_runtime.settings import Settings
+from mysync_runtime.startpoint import Latest
 from mysync_schemas import control
 from mysync_schemas.control import PipelineInfo, TopicIds
 from mysync_schemas.framing import frame
@@ -92,7 +101,7 @@ def start(
         offset = read_offset(settings)
         if known is None and state is None and offset is None:
             _verify_nothing_published(settings, topics, stop, tick)
-            return _begin(settings, filters, topics, source, publisher)
+            return _begin(settings, filters, topics, source, publisher, stop, tick)
         if state is None:
             raise _lost(settings, known is not None, offset)
         if known is None:
@@ -244,21 +253,27 @@ def _begin(
     topics: Mapping[str, TopicInfo],
     source: Source,
     publisher: Publisher,
+    stop: Stop,
+    tick: Callable[[], None],
 ) -> Started:
-    """`start: latest`."""
-    begin = source.end()
+    """The pipeline's first start, at `source.start`."""
+    point = settings.source.start or Latest()
+    begin = find_beginning(source, settings, point, stop, tick)
+    crash_point(points.PLACE_FOUND)
     catalog = read_catalog(source.connection, source.flavor, filters)
     end = source.end()
     if catalog.refused:
         raise PreflightError("the source has tables that can't be replicated", catalog.refused)
     ids = schema_ids(settings, control.FIRST_TABLE_SCHEMA_ID)
     fixed = control.fixed_schemas(None if isinstance(ids, OwnIds) else ids.id_of)
-    definitions = define(
-        catalog.tables,
-        settings.pipeline,
-        ids,
-        lambda sql: source.scalar(sql),
-    )
+    anchor = None
+    if begin.past:
+        names = [table.table_id for table in catalog.tables]
+        if not logs_cascades(source, begin.server_version):
+            anchor = min(names, default=None)
+        definitions = assume(catalog.tables, anchor)
+    else:
+        definitions = define(catalog.tables, settings.pipeline, ids, source.scalar)
     rows = topics[settings.rows_topic]
     info = PipelineInfo(
         format=control.FORMAT,
@@ -277,8 +292,15 @@ def _begin(
         schemas=fixed,
         created_ts=time.time_ns() // 1000,
     )
-    initial = _initial(settings)
-    state = _first_state(info, source, begin, end, filters, definitions, ids, initial)
+    state = _first_state(
+        info,
+        begin,
+        Learning.after(source.server(), end, anchor),
+        filters,
+        definitions,
+        ids,
+        _initial(settings),
+    )
     publisher.control([control.encode(info, info.ids())])
     publisher.control(
         control_records(info, definitions.schemas.values(), definitions.collation_records)
@@ -311,21 +333,20 @@ def _initial(settings: Settings) -> Initial | None:
 
 def _first_state(
     info: PipelineInfo,
-    source: Source,
-    begin: LogEnd,
-    end: LogEnd,
+    begin: Beginning,
+    learning: Learning,
     filters: Filters,
     definitions: Definitions,
     ids: SchemaIds,
     initial: Initial | None,
 ) -> State:
-    server = source.server()
+    place = begin.place
     return State(
         pipeline_uuid=info.uuid,
-        server=server,
-        file=begin.position.file,
-        pos=begin.position.pos,
-        gtids=None if begin.gtids is None else str(begin.gtids),
+        server=learning.server,
+        file=place.position.file,
+        pos=place.position.pos,
+        gtids=None if place.gtids is None else str(place.gtids),
         seq=FIRST_SEQ,
         last_seqs=(FIRST_SEQ,) * info.partitions,
         offsets=(-1,) * info.partitions,
@@ -333,7 +354,8 @@ def _first_state(
         next_version_id=definitions.next_version,
         filter_hash=filters.hash,
         initial=initial,
-        learning=Learning.after(server, end),
+        learning=learning,
+        uncertain=tuple(sorted(definitions.schemas)) if begin.past else (),
         ts_us=time.time_ns() // 1000,
     )
 

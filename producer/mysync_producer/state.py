@@ -5,6 +5,7 @@ successor needs; nothing else of a process survives.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -43,22 +44,35 @@ class LogEnd:
 
 class Learning(_Record):
     """The end of the log after the tables' definitions were read: until the stream has passed it,
-    tables are routed whole."""
+    tables are routed whole.
+
+    `anchor`: tables that are met before, of which nothing is known, are joined with this one."""
 
     server: Server
     file: str
     pos: int
     gtids: str | None = None
+    anchor: tuple[str, str] | None = None
 
     @classmethod
-    def after(cls, server: Server, end: LogEnd) -> "Learning":
+    def after(
+        cls, server: Server, end: LogEnd, anchor: tuple[str, str] | None = None
+    ) -> "Learning":
         """The end of `server`'s log at this moment."""
         return cls(
             server=server,
             file=end.position.file,
             pos=end.position.pos,
             gtids=None if end.gtids is None else str(end.gtids),
+            anchor=anchor,
         )
+
+    def renamed(self, renames: Iterable[tuple[tuple[str, str], tuple[str, str]]]) -> "Learning":
+        """The same, after tables were renamed, in this order."""
+        anchor = self.anchor
+        for old, new in renames:
+            anchor = (new[0], new[1]) if anchor == old else anchor
+        return self.model_copy(update={"anchor": anchor})
 
     def passed(
         self, server: Server, boundary: BinlogPosition, gtids: GtidSet | MariadbGtidSet | None
