@@ -18,6 +18,10 @@ assert mysync_consumer.cli
 
 # Ordinary traffic comes by none of these: each needs something to go wrong, in a test of its own.
 ELSEWHERE = {
+    "cut.asked": "test_cut.py",
+    "cut.committed": "test_cut.py",
+    "cut.standing": "test_cut.py",
+    "cut.released": "test_cut.py",
     "quarantine.before_commit": "test_quarantine.py",
     "quarantine.after_commit": "test_quarantine.py",
     "producer.introduced": "test_begin_at.py",

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mysync_consumer import ddllist, preflight, processes, tablelist
+from mysync_consumer import cutcommand, ddllist, preflight, processes, tablelist
 from mysync_consumer import status as status_page
 from mysync_consumer.service import Service
 from mysync_runtime import cli, kafka, mysql
@@ -75,6 +75,48 @@ def tables(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         cli.echo_json(found)
     else:
         tablelist.show(found)
+
+
+@app.command()
+def cut(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="COMMAND",
+            help="Run while all stand; the cut is released when it ends.",
+            show_default=False,
+        ),
+    ] = None,
+    hold: float = typer.Option(
+        600.0, "--hold", min=1, help="Seconds to stand at most, without a command."
+    ),
+    timeout: float = typer.Option(
+        60.0, "--timeout", min=0, help="Seconds in which all partitions must stand."
+    ),
+    release: bool = typer.Option(False, "--release", help="Ends the cut that is in force."),
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Stops all partitions at one position of the source, and says which; then all go on.
+
+    With a command, for as long as it runs: `mysync-consumer cut -- mysqldump ... > dump.sql`. It
+    finds the position in MYSYNC_CUT_FILE, MYSYNC_CUT_POSITION and MYSYNC_CUT_GTID_SET, and its exit
+    code is this one's. Without, until `cut --release`, or for --hold seconds.
+    """
+    settings = cli.start(config, "consumer", SERVICE)
+    stop = Stop(settings.grace_seconds)
+    stop.install()
+    if release:
+        typer.echo(f"cut {cutcommand.release(settings, stop)} is released")
+    elif command:
+        raise typer.Exit(cutcommand.run(settings, stop, command, timeout))
+    else:
+        reached = cutcommand.hold(settings, stop, hold, timeout)
+        if as_json:
+            cli.echo_json(reached.as_json())
+        else:
+            typer.echo("\n".join(reached.lines()))
+            typer.echo(f"all stand until `cut --release`, for {hold:g} s at most")
 
 
 ddl = typer.Typer(no_args_is_help=True, help="The source's statements on the target.")

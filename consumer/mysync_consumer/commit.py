@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from mysync_consumer import checkpoint, metrics, report, tolerance
+from mysync_consumer import checkpoint, cut, metrics, report, tolerance
 from mysync_consumer.applier import encodable
 from mysync_consumer.batchlimit import BatchLimit
 from mysync_consumer.bindings import Binding, Layouts
@@ -36,6 +36,7 @@ from mysync_consumer.errors import (
     TooLarge,
 )
 from mysync_consumer.frontier import Frontier
+from mysync_consumer.hold import Hold
 from mysync_consumer.rowerrors import CorruptRecord, UnwritableTable, UnwritableValue
 from mysync_consumer.rowread import Row
 from mysync_consumer.session import Session, ShapeChanged
@@ -43,6 +44,7 @@ from mysync_consumer.skipping import Skipping
 from mysync_consumer.tenure import Tenure
 from mysync_runtime.errors import ConnectionLost, DataError, Divergence, Drift
 from mysync_runtime.log import get_logger
+from mysync_schemas.markers import Heartbeat
 
 BUSY_RETRIES = 10
 SHAPE_RETRIES = 3
@@ -94,6 +96,7 @@ class Committer:
         self._limit = limit
         self._layouts = Layouts(context.bindings, session)
         self._skipping = Skipping(context.quarantine, session.escape)
+        self.hold = Hold(session, claimed.pipeline)
         self._wait_for_all = wait_for_all
 
     def commit(self, due: list[Row], new: Progress) -> None:
@@ -121,6 +124,11 @@ class Committer:
         count = tolerance.knowable(rows, self._bind(rows))
         return len(due) if count == len(rows) else due.index(rows[count])
 
+    def stand(self, held: cut.Cut, beat: Heartbeat) -> None:
+        """Says that the partition stands at a cut's place; all before it is committed."""
+        note = cut.note(self.claimed, held, beat, self._session.escape)
+        self._attempt([], self.claimed.progress, singly=False, more=[note])
+
     def publish(self) -> None:
         """Tells the other workers what is committed."""
         self._context.frontiers.publish(
@@ -133,7 +141,7 @@ class Committer:
         )
 
     def _attempt(
-        self, due: list[Row], new: Progress, *, singly: bool
+        self, due: list[Row], new: Progress, *, singly: bool, more: Sequence[str] = ()
     ) -> tuple[Row, ApplyRefused] | None:
         """Commits all, or, `singly`, nothing and says which row was refused."""
         busy = shape = 0
@@ -141,7 +149,7 @@ class Committer:
         while True:
             began = time.monotonic()
             rows, skipped = self._skipping.split(due)
-            notes = self._skipping.notes(skipped, self.claimed)
+            notes = [*self._skipping.notes(skipped, self.claimed), *more]
             tables: dict[int, Binding] = {}
             events: Sequence[Row] = rows
             try:
@@ -171,7 +179,7 @@ class Committer:
                     raise self._failed(drift, _first(rows, changed[0])) from change
                 self._layouts.forget(change.check)
             except ClaimLost:
-                self._read_instructions()
+                self._read_instructions(new)
             except (ConnectionLost, TargetUnavailable):
                 self._lost(rows, time.monotonic() - began)
                 raise
@@ -247,7 +255,8 @@ class Committer:
         table = culprit.reader.schema.table_id
         return TableFailed(table, error, place, self.claimed.progress.next_offset)
 
-    def _read_instructions(self) -> None:
+    def _read_instructions(self, new: Progress) -> None:
+        """Obeys them; `new` is what would be committed next."""
         mine = self.claimed
         stored = checkpoint.read(self._session.connection, mine.pipeline, mine.partition)
         if (
@@ -260,6 +269,8 @@ class Committer:
             raise ClaimLost(f"partition {mine.partition} now belongs to {owner}")
         self._context.obedience.adopt(self._session.connection, stored.control_version)
         self._skipping.forget()
+        self.hold.read()
+        self.hold.require_not_passed(new.last_seq)
         self.claimed = replace(mine, control_version=stored.control_version)
 
     def _settle(self, due: list[Row], new: Progress) -> None:

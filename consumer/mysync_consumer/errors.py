@@ -2,7 +2,9 @@
 
     mysync_runtime.errors
     ├── UsageError                  2
-    │   └── NothingToDecide             a word on a statement that needs none
+    │   ├── NothingToDecide             a word on a statement that needs none
+    │   ├── CutStands                   there is a cut already
+    │   └── NoCut                       no cut to release
     ├── SetupError                  3
     │   ├── ForeignTables               mysync.* on the target is of another version
     │   ├── TableOwned                  another pipeline writes this table
@@ -15,6 +17,7 @@
     │   ├── DdlUndecided                whether a statement took effect can't be told
     │   ├── StoppedByInstruction        another process found a divergence: all stop
     │   └── UnsupportedRecord           a record that this version can't apply
+    ├── CutFailed                   1   a cut wasn't reached, or ended before its user was done
     └── TransientError              1
         ├── TargetUnavailable           connection lost, read-only, disk full, ...
         ├── TargetBusy                  deadlock or lock wait: the same batch, again
@@ -25,12 +28,41 @@
 Nor is `TableFailed`: it carries an error to whoever decides whether all stop or one table.
 """
 
-from mysync_runtime.errors import DataError, SetupError, TransientError, UsageError
+from collections.abc import Mapping
+
+from mysync_runtime.errors import (
+    DataError,
+    MysyncError,
+    SetupError,
+    TransientError,
+    UsageError,
+)
 from mysync_schemas.table import TableId
 
 
 class NothingToDecide(UsageError):
     advice = "`mysync-consumer ddl list` shows the statements and what became of them."
+
+
+class CutStands(UsageError):
+    advice = "Wait for its end, or end it by `mysync-consumer cut --release`."
+
+    def __init__(self, version: int, about: Mapping[str, object] | None) -> None:
+        found = about or {}
+        super().__init__(
+            f"cut {version} is in force, asked for by {found.get('asked_by')} at"
+            f" {found.get('asked_at')}, until {found.get('expires_at')}"
+        )
+
+
+class NoCut(UsageError):
+    advice = "`mysync-consumer status` shows the one in force, if there is one."
+
+
+class CutFailed(MysyncError):
+    """The target was never, or is no more, at one position of the source."""
+
+    advice = "Ask again."
 
 
 class ForeignTables(SetupError):

@@ -7,7 +7,7 @@ reads what is new and obeys. No worker can have passed M unknowing.
 `stop`: a divergence was found, every process ends. Each process obeys those written since it
 started: a restart after a stop tries again. `quarantine` and `rejoin`: the tables in
 `mysync.table_state` are others now, and whoever goes on reads them first; that holds across
-restarts.
+restarts. `cut`: nobody goes on behind a place until it is released (`cut.py`).
 
 A crash before the commit leaves nothing; after it, the instruction stands.
 """
@@ -26,6 +26,7 @@ from mysync_runtime.mysql import Connection
 STOP = "stop"
 QUARANTINE = "quarantine"
 REJOIN = "rejoin"
+CUT = "cut"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from confluent_kafka import Consumer
 from rich.console import Console
 from rich.table import Table
 
-from mysync_consumer import checkpoint, tablelist, tables
+from mysync_consumer import checkpoint, cut, tablelist, tables
 from mysync_runtime import kafka, mysql
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.settings import Settings
@@ -22,6 +22,7 @@ def ask(settings: Settings, stop: Stop) -> dict[str, Any]:
         stored: dict[int, checkpoint.Stored] = {}
         stops: list[dict[str, Any]] = []
         aside: list[str] = []
+        held: dict[str, Any] | None = None
         with connection.cursor() as cursor:
             present = tables.existing(cursor)
         if set(tables.DEFINITIONS) <= present:
@@ -34,6 +35,8 @@ def ask(settings: Settings, stop: Stop) -> dict[str, Any]:
                 (settings.pipeline,),
             )
             aside = [str(table) for table in tablelist.states(connection, settings.pipeline)]
+            connection.query("SET time_zone = '+00:00'")
+            held = cut.describe(connection, settings.pipeline)
     finally:
         connection.close()
     marks = _marks(settings, topic.partitions) if topic is not None else {}
@@ -52,6 +55,7 @@ def ask(settings: Settings, stop: Stop) -> dict[str, Any]:
             (p["frontier"] for p in partitions if p["frontier"] is not None), default=0
         ),
         "quarantined": aside,
+        "cut": held,
         "last_instruction": stops[0] if stops else None,
     }
 
@@ -126,6 +130,12 @@ def show(found: dict[str, Any]) -> None:
     if (last := found["last_instruction"]) is not None:
         console.print(
             f"last instruction: {last['action']} at {last['created_at']}: {last['detail']}"
+        )
+    if (held := found["cut"]) is not None:
+        console.print(
+            f"cut {held['version']}, asked for by {held['asked_by']}, holds until"
+            f" {held['expires_at']} UTC; partitions that stand: {held['standing']}",
+            markup=False,
         )
     if found["quarantined"]:
         names = ", ".join(found["quarantined"])

@@ -19,7 +19,7 @@ from mysync_consumer.rowerrors import CorruptRecord
 from mysync_consumer.rowread import Row, read_row
 from mysync_consumer.session import Session
 from mysync_consumer.tenure import Tenure
-from mysync_consumer.waits import LINE, STATEMENT, TRANSFER, Waits
+from mysync_consumer.waits import CUT, LINE, STATEMENT, TRANSFER, Waits
 from mysync_runtime import crash
 from mysync_runtime.errors import CorruptEvent, LogHole
 from mysync_schemas.errors import SchemaError
@@ -126,6 +126,7 @@ class Stream:
         if schema_id == ids.heartbeat:
             beat = Heartbeat.decode(value)
             self._follow(beat.seq, beat.prev, offset)
+            self._stand(beat)
             self._pass(offset, beat.seq)
             self._beat = beat
         elif schema_id == ids.line:
@@ -192,6 +193,15 @@ class Stream:
         """Called while waiting: ends the wait with the tenure, keeps the session alive."""
         self._tenure.check()
         self._session.keep_alive()
+
+    def _stand(self, beat: Heartbeat) -> None:
+        """Before a heartbeat: stands there while a cut holds."""
+        hold = self._committer.hold
+        while (held := hold.due(beat)) is not None:
+            self._flush(beat.seq - 1, waiting=True)
+            self._committer.stand(held, beat)
+            with self._waits.shown_as(CUT, beat.seq):
+                hold.wait(held, self._tick, self._tenure.sleep)
 
     def _line(self, line: Line, offset: int) -> None:
         lines.check_action(line, self._where(offset))

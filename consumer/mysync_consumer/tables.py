@@ -107,6 +107,27 @@ DEFINITIONS: dict[str, str] = {
         since DATETIME(6) NOT NULL,
         PRIMARY KEY (pipeline, db, tbl, partition_id)
     ) {_OPTIONS}""",
+    "cut": f"""(
+        {_PIPELINE},
+        version BIGINT NOT NULL COMMENT 'of its instruction',
+        m BIGINT NOT NULL COMMENT 'greatest frontier: it holds at a heartbeat behind it',
+        asked_by VARCHAR(255) NOT NULL,
+        asked_at DATETIME(6) NOT NULL COMMENT 'UTC, the target''s clock',
+        expires_at DATETIME(6) NOT NULL,
+        released_at DATETIME(6) NULL,
+        PRIMARY KEY (pipeline, version)
+    ) {_OPTIONS}""",
+    "standing": f"""(
+        {_PIPELINE},
+        version BIGINT NOT NULL COMMENT 'of the cut',
+        partition_id INT NOT NULL,
+        seq BIGINT NOT NULL COMMENT 'of the heartbeat: all before it is applied, nothing behind',
+        file VARCHAR(512) NOT NULL COMMENT 'the source''s position there',
+        pos BIGINT NOT NULL,
+        gtid_set LONGTEXT NULL,
+        since DATETIME(6) NOT NULL,
+        PRIMARY KEY (pipeline, version, partition_id)
+    ) {_OPTIONS}""",
     "errors": f"""(
         {_PIPELINE},
         id BIGINT NOT NULL AUTO_INCREMENT,

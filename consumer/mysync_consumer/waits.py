@@ -6,7 +6,8 @@ partition that stands still because of another one is otherwise hard to tell fro
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from mysync_consumer import metrics
 from mysync_consumer.frontier import Frontiers
@@ -16,7 +17,7 @@ from mysync_runtime.log import get_logger
 WARN_SECONDS = 30.0
 """A wait is told in the log after so long, and again each time it has doubled."""
 
-LINE, STATEMENT, TRANSFER = "line", "statement", "transfer"
+LINE, STATEMENT, TRANSFER, CUT = "line", "statement", "transfer", "cut"
 LINE_REASONS = frozenset({LINE, STATEMENT, TRANSFER})
 
 Dependencies = Sequence[tuple[int, int]]
@@ -74,6 +75,16 @@ class Waits:
         """The partitions that haven't reached their seq, as far as is known here."""
         reached, server = self._frontiers.reached, self._server
         return [partition for partition, seq in deps if not reached(partition, seq, server)]
+
+    @contextmanager
+    def shown_as(self, reason: str, seq: int) -> Iterator[None]:
+        """A wait of another kind, for nothing that partitions do, is shown meanwhile."""
+        self._behind = []
+        self._current = reason, seq, time.monotonic()
+        try:
+            yield
+        finally:
+            self._current = None
 
     def _wait(
         self, reason: str, seq: int, behind: Callable[[], list[int]], patience: float = math.inf
