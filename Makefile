@@ -56,6 +56,7 @@ soak: setup
 
 bench: setup
 	$(RUN)/python -m benchmarks $(ARGS)
+	$(RUN)/python -m benchmarks.transfer
 
 demo: setup
 	$(RUN)/python -m mysync_lab.demo $(ARGS)
