@@ -1,7 +1,8 @@
 """What a transfer costs those who write the source meanwhile.
 
 `make soak ARGS="tests/soak/test_transfer_load.py -s"`: 200 transactions a second, the 99th
-percentile of their time without a transfer and during one at the default rate limit, three times."""
+percentile of their time without a transfer and during one at the default rate limit, three times.
+"""
 
 import random
 import statistics
