@@ -568,6 +568,27 @@ TABLE: tuple[Refusal, ...] = (
         ),
     ),
     *_rows(
+        "reading",
+        (
+            "garbage instead of a row that is read",
+            "CorruptResult",
+            DATA,
+            (".t", "row 0 of the rows read by SELECT", "column", "CHECK TABLE"),
+        ),
+        (
+            "a document whose stored form matters and isn't shown",
+            "NotReadable",
+            DATA,
+            (".t, column j", "DECIMAL", "no key", "Leave the table out"),
+        ),
+        (
+            "the hidden hash of a long unique key",
+            "NotReadable",
+            DATA,
+            (".t, column DB_ROW_HASH_1", "USING HASH", "Leave the table out"),
+        ),
+    ),
+    *_rows(
         "position",
         (
             "another partition count in the settings",

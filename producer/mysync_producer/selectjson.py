@@ -3,8 +3,8 @@
 The text alone doesn't tell an INTEGER from an UNSIGNED INTEGER, a DECIMAL from a DOUBLE, or a DATE
 from a STRING. The types come from the server, in three lists behind one another (`selectlist`): of
 the document, of the members of its objects, of the elements of its arrays; containers in the order
-in which they are met from the front, a container before those within it. Every value's text has to
-fit its type, and the lists have to be as long as the document has values.
+in which they are met from the front, a container before those within it; `null` has none there.
+Every value's text has to fit its type, the lists have to be as long as there are values.
 
 A DECIMAL is stored with a precision, its leading zeros counted. SQL shows how many bytes it takes,
 not how many zeros are in the first of them: here it has the fewest. No function of the server
@@ -18,7 +18,7 @@ import json
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import Final, NoReturn
 
@@ -113,10 +113,10 @@ class _Typed:
         """Type byte and body."""
         if isinstance(value, dict):
             _same(kind, "OBJECT", value)
-            return self.object(value, depth)
+            return self.members_of(value, depth)
         if isinstance(value, list):
             _same(kind, "ARRAY", value)
-            types = self.take(self.elements, len(value), depth)
+            types = self.take(self.elements, value, depth)
             items = [self.value(v, t, depth + 1) for v, t in zip(value, types, strict=True)]
             return container(0x02, [], items)
         if isinstance(value, _Number):
@@ -126,8 +126,8 @@ class _Typed:
         _same(kind, "NULL" if value is None else "BOOLEAN", value)
         return encode(value, 1, 1)
 
-    def object(self, value: dict[str, object], depth: int) -> tuple[int, bytes]:
-        types = self.take(self.members, len(value), depth)
+    def members_of(self, value: dict[str, object], depth: int) -> tuple[int, bytes]:
+        types = self.take(self.members, value.values(), depth)
         typed = {
             name.encode(): self.value(inner, kind, depth + 1)
             for (name, inner), kind in zip(value.items(), types, strict=True)
@@ -138,11 +138,12 @@ class _Typed:
             raise BadValue("a JSON object whose keys aren't in their order")
         return container(0x00, names, [element for _, element in ordered])
 
-    def take(self, types: Iterator[str], count: int, depth: int) -> list[str]:
+    def take(self, types: Iterator[str], values: Iterable[object], depth: int) -> list[str]:
+        """The types of a container's values."""
         if depth > MAX_DEPTH:
             raise BadValue(f"JSON nested deeper than {MAX_DEPTH} levels")
-        found = [kind for kind, _ in zip(types, range(count), strict=False)]
-        if len(found) != count:
+        found = ["NULL" if value is None else next(types, "") for value in values]
+        if "" in found:
             raise BadValue("JSON with fewer types than values")
         return found
 

@@ -68,6 +68,7 @@ cdef class DecimalValue(ImageValue):
 
 cdef class BitValue(ImageValue):
     cdef Py_ssize_t width
+    cdef int limit
 
     cdef int put(self, const unsigned char *src, Py_ssize_t pos, Py_ssize_t end, RowBuffer out) except -1
 

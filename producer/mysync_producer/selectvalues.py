@@ -274,10 +274,13 @@ class BitValue(ImageValue):
     def __init__(self, nullable: bool, bits: int) -> None:
         ImageValue.__init__(self, nullable)
         self.width = (bits + 7) // 8
+        self.limit = 1 << (bits % 8 or 8)
 
     def put(self, src: bytes, pos: int, end: int, out: RowBuffer) -> int:
         if end - pos != self.width:
             raise BadValue(f"a BIT of {end - pos} bytes instead of {self.width}")
+        if src[pos] >= self.limit:
+            raise BadValue("BIT with more bits than declared")
         out.put(src, pos, self.width)
         return 0
 

@@ -15,7 +15,6 @@ from mysync_schemas.table import TableSchema
 from producer.select_rig import encoded, plan_of, read_images, reading, select
 
 ROWS = 3_000
-MANY = 200_000
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +23,7 @@ def schema(source: Source) -> TableSchema:
         "CREATE TABLE n (n INT PRIMARY KEY)",
         f"INSERT INTO n VALUES {', '.join(f'({i})' for i in range(1000))}",
         "CREATE TABLE t (id INT PRIMARY KEY, a TEXT CHARACTER SET latin1)",
-        "INSERT INTO t SELECT a.n * 1000 + b.n, REPEAT('x', b.n % 200)"
-        f" FROM n a, n b WHERE a.n < {MANY // 1000}",
+        "INSERT INTO t SELECT a.n * 1000 + b.n, REPEAT('x', b.n % 200) FROM n a, n b WHERE a.n < 3",
     )
     return source.describe("t")
 
@@ -136,7 +134,7 @@ def test_another_number_of_columns_is_refused(source: Source, schema: TableSchem
 def test_a_warning_is_refused(source: Source, schema: TableSchema) -> None:
     with reading(source) as connection:
         images = RowImages(schema, mariadb=source.mariadb)
-        query = "SELECT id, a FROM t WHERE a + 1 = 7 LIMIT 1"
+        query = "SELECT CAST('x' AS SIGNED), a FROM t LIMIT 1"
         reader = ResultReader(connection, query, images)
         with pytest.raises(CorruptResult, match="1292"):
             drain(reader)

@@ -1,0 +1,113 @@
+"""Rows of a SELECT, damaged: a clean CorruptResult or a valid image, the same from both builds."""
+
+import random
+from types import ModuleType
+
+import pytest
+
+import mysync_producer
+from binlog_rows import Source
+from mutator import mutations
+from mysync_producer import rowcodec
+from mysync_producer import selectimage as imported
+from mysync_producer.rowerrors import CorruptResult
+from mysync_producer.selectlist import select_list
+from mysync_schemas.table import TableSchema
+from producer.select_rig import encoded, plan_of, reading, select
+from producer.test_rowcodec_fuzz import COLUMNS, VALUES
+from pure import is_compiled, load_pure
+
+PURE = (
+    *("purebuffer", "rowbuffer", "rowimage", "rowtext", "rowtemporal", "rowcompressed"),
+    *("rowoldtemporal", "rowplan", "selectvalues", "selecttemporal", "selectplan", "selectimage"),
+)
+ROUNDS = 3_000
+DOCUMENT = """{"a": [1, 2.5, "x", null, true, 5000000000], "b": {"c": 18446744073709551615}}"""
+
+
+@pytest.fixture(scope="module")
+def pure() -> ModuleType:
+    return load_pure(mysync_producer, *PURE)["selectimage"]
+
+
+def packets(source: Source) -> tuple[TableSchema, list[bytes]]:
+    """A table of many types, and the packets in which its rows come."""
+    extra, value = "", ""
+    if not source.mariadb:
+        extra, value = ", u JSON", f", '{DOCUMENT}'"
+    source.sql(
+        "SET sql_mode = ''",
+        "DROP TABLE IF EXISTS t",
+        f"CREATE TABLE t ({COLUMNS}{extra}) CHARACTER SET utf8mb4",
+        f"INSERT INTO t VALUES ({VALUES}{value})",
+        "INSERT INTO t (id, e, g, t) VALUES (2, 0, 0, ''), (3, -0.5, '2024-00-01', '')",
+        "INSERT INTO t (id, e, g, t, c, p) VALUES (4, 1e300, 0, 'x', -5, REPEAT('y', 300))",
+    )
+    schema = source.describe("t")
+    found = []
+    with reading(source) as connection:
+        connection.query(select(source, schema, "ORDER BY id"), unbuffered=True)
+        result = connection._result
+        while not (packet := connection._read_packet()).is_eof_packet():
+            found.append(bytes(packet._data))
+        result.unbuffered_active = False
+    return schema, found
+
+
+def image_of(build: ModuleType, source: Source, schema: TableSchema, packet: bytes) -> bytes | str:
+    """The image, or what CorruptResult says. Any other exception fails the test."""
+    images = build.RowImages(schema, mariadb=source.mariadb)
+    try:
+        images.put(packet, 0, len(packet))
+    except CorruptResult as error:
+        return str(error)
+    found: bytes = images.take()
+    return found
+
+
+def check(pure: ModuleType, source: Source, schema: TableSchema, packet: bytes) -> bool:
+    """Both builds say the same of a packet, and an image is one that the transcoder takes."""
+    found = image_of(imported, source, schema, packet)
+    assert image_of(pure, source, schema, packet) == found
+    if isinstance(found, str):
+        assert f"{schema.db}.t: row 0 of the rows read by SELECT" in found
+        return False
+    plan = plan_of(rowcodec, source, schema, None)
+    assert len(encoded(rowcodec, plan, found, 0, len(found))) == 1
+    return True
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_damaged_rows_are_corrupt_or_valid(source: Source, pure: ModuleType, seed: int) -> None:
+    assert is_compiled(imported)
+    schema, whole = packets(source)
+    assert all(check(pure, source, schema, packet) for packet in whole)
+    passed = sum(check(pure, source, schema, p) for p in mutations(whole, seed, ROUNDS))
+    assert ROUNDS * 0.02 < passed < ROUNDS * 0.9
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_digits_and_signs_are_changed(source: Source, pure: ModuleType, seed: int) -> None:
+    """What looks like a value: no number is read as another."""
+    r = random.Random(seed)
+    schema, whole = packets(source)
+    for _ in range(ROUNDS):
+        packet = bytearray(r.choice(whole))
+        for _ in range(r.choice((1, 1, 2, 3))):
+            packet[r.randrange(len(packet))] = r.choice(b"0123456789-+.:eE 79\0")
+        check(pure, source, schema, bytes(packet))
+
+
+def test_rows_cut_anywhere_are_corrupt(source: Source, pure: ModuleType) -> None:
+    schema, whole = packets(source)
+    for packet in whole:
+        for size in range(len(packet)):
+            assert not check(pure, source, schema, packet[:size])
+        assert not check(pure, source, schema, packet + b"\0")
+
+
+def test_what_is_asked_for_fits_what_is_read(source: Source) -> None:
+    schema, _ = packets(source)
+    expected = imported.RowImages(schema, mariadb=source.mariadb).fields
+    assert len(schema.columns) + (not source.mariadb) == expected
+    assert "`d` * 1e0" in select_list(schema, mariadb=source.mariadb)
