@@ -624,6 +624,45 @@ TABLE: tuple[Refusal, ...] = (
         ("other filters within a transaction", "FilterChanged", DATA, ("the filters changed",)),
         ("another mode of schema ids", "ConfigError", SETUP, ("'own'", "can't switch")),
         ("another reader with our identity", "Fenced", OTHER, ("another reader", "server_id")),
+        (
+            "a place to begin at in a log that isn't there",
+            "ConfigError",
+            SETUP,
+            ("the source has no binary log binlog.999999", "Its logs are", "Nothing was begun"),
+        ),
+    ),
+    *_rows(
+        "lost",
+        (
+            "a log begun anew that is longer than what was read",
+            "SourceDiverged",
+            DATA,
+            ("was begun at 20", "began its log anew (RESET)", "Point `source`"),
+        ),
+        (
+            "a log begun anew with fewer files and more GTIDs",
+            "SourceDiverged",
+            DATA,
+            ("newest log is", "began its log anew (RESET)", "Point `source`"),
+        ),
+        (
+            "a log begun anew with no GTIDs yet",
+            "SourceDiverged",
+            DATA,
+            ("replicated", "It is the server that was read: it began its log anew (RESET)"),
+        ),
+        (
+            "a binary log deleted from the disk",
+            "PositionLost",
+            DATA,
+            ("restore them there",),
+        ),
+        (
+            "a source restored from a backup that has written more since",
+            "SourceDiverged",
+            DATA,
+            ("was begun at 20", "restored from a backup", "Point `source`"),
+        ),
     ),
     *_rows(
         "apply",

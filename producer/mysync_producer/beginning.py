@@ -45,11 +45,12 @@ _LOGS_CASCADES = 90_600  # MySQL 9.6
 @dataclass(frozen=True)
 class Beginning:
     """`past`: the log goes on behind the place, maybe with statements that changed tables since;
-    `server_version` then is that of the server that wrote the place's file."""
+    then `server_version` wrote the place's file, which was begun at `created`."""
 
     place: LogEnd
     past: bool = False
     server_version: str = ""
+    created: int = 0
 
 
 def find_beginning(
@@ -85,7 +86,7 @@ def find_beginning(
         log_end=str(end.position),
     )
     head = finder.scan.head(place.position.file)
-    return Beginning(place, past=True, server_version=head.server_version)
+    return Beginning(place, True, head.server_version, head.created)
 
 
 _NOW = "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"

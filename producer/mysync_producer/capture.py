@@ -367,6 +367,7 @@ class Capture:
     def _on_file_boundary(self, event: Event) -> None:
         if event.type == EventType.FORMAT_DESCRIPTION:
             self._dialect = dialect_of(parse_format_description(event.body).server_version)
+            self.transaction.describe(event.timestamp)
         if not event.flags & ARTIFICIAL:
             self.transaction.broken_off(event_name(event.type))
 

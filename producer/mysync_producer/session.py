@@ -20,6 +20,7 @@ from mysync_producer.failover import verify_last
 from mysync_producer.filters import Filters
 from mysync_producer.governor import Governor
 from mysync_producer.heartbeat import Pulse
+from mysync_producer.history import verify_file
 from mysync_producer.joining import Joining
 from mysync_producer.knowledge import Knowledge
 from mysync_producer.lag import lag
@@ -158,6 +159,8 @@ class Session:
         self.confirm()
         if self._server != self.state.server:
             verify_last(self.settings.source, begin, self.state.last, identity, self.stop)
+        else:
+            verify_file(self.settings.source, self.state, identity, self.stop, self.alive)
         stream = open_dump(self.settings.source, begin, identity)
         state = self.state
         resume = None
@@ -267,6 +270,7 @@ class Session:
                 "file": transaction.boundary.file,
                 "pos": transaction.boundary.pos,
                 "gtids": None if gtids is None else str(gtids),
+                "log_created": transaction.created_or(self.state.file, self.state.log_created),
                 "last": transaction.last or self.state.last,
                 "rows_done": transaction.rows_done,
                 "left_out": transaction.left_out_done,

@@ -182,7 +182,7 @@ def verify_source(source: Source, state: State, stop: Stop) -> DumpFrom:
             where=source.address,
             mend="Point `source` at that server until the transaction is through.",
         )
-    _verify_gtids(source, gtids, stop)
+    _verify_gtids(source, gtids, stop, same=same)
     if same:
         # Last: to a reset log, the file that was read looks purged.
         _verify_files(source, state, by_gtids=isinstance(gtids, GtidSet))
@@ -195,17 +195,38 @@ def _verify_files(source: Source, state: State, *, by_gtids: bool) -> None:
     if files is None:
         return
     size = files.get(state.file)
-    if size is None and not by_gtids and not (state.pos == FIRST and _before(state.file) in files):
-        raise PositionLost(
-            f"the source purged {state.file}; its oldest log is {min(files, default='none')}",
+    if size is None and state.pos == FIRST and _before(state.file) in files:
+        return
+    if size is None and files and _is_behind(state.position, list(files)[-1]):
+        raise SourceDiverged(
+            f"the source's newest log is {list(files)[-1]}, and {state.file} was replicated up to "
+            f"{state.pos}: {_BEGUN_ANEW}",
             where=str(state.position),
         )
-    if size is not None and size < state.pos:
+    if size is None and not by_gtids:
+        raise PositionLost(
+            f"the source purged {state.file}; its oldest log is {next(iter(files), 'none')}",
+            where=str(state.position),
+        )
+    if size == 0 and not by_gtids:
+        raise PositionLost(
+            f"the source lists {state.file}, and the file is gone from its disk",
+            where=str(state.position),
+        )
+    if size and size < state.pos:
         raise SourceDiverged(
             f"{state.file} has {size} bytes and was replicated up to {state.pos}: the source lost "
-            "the end of its log",
+            f"the end of its log in a crash, or {_BEGUN_ANEW}",
             where=str(state.position),
         )
+
+
+_BEGUN_ANEW = "it began its log anew (RESET), or was restored from a backup"
+
+
+def _is_behind(position: BinlogPosition, newest: str) -> bool:
+    last = BinlogPosition(newest, FIRST)
+    return position.base == last.base and position.number > last.number
 
 
 def _before(file: str) -> str:
@@ -213,12 +234,17 @@ def _before(file: str) -> str:
     return f"{base}.{int(number) - 1:06d}"
 
 
-def _verify_gtids(source: Source, gtids: GtidSet | MariadbGtidSet | None, stop: Stop) -> None:
+def _verify_gtids(
+    source: Source, gtids: GtidSet | MariadbGtidSet | None, stop: Stop, *, same: bool
+) -> None:
+    """`same`: it is the server that was read."""
+    why = f". It is the server that was read: {_BEGUN_ANEW}" if same else ""
     if isinstance(gtids, MariadbGtidSet):
         at = MariadbGtidSet.parse(str(source.scalar("SELECT @@GLOBAL.gtid_binlog_pos") or ""))
         if not at.covers(gtids):
             raise SourceDiverged(
-                f"the source's log ends at {str(at) or 'nothing'}, replicated was up to {gtids}",
+                f"the source's log ends at {str(at) or 'nothing'}, replicated was up to {gtids}"
+                f"{why}",
                 where=source.address,
             )
     elif gtids is not None:
@@ -227,7 +253,7 @@ def _verify_gtids(source: Source, gtids: GtidSet | MariadbGtidSet | None, stop: 
         while not (missing := gtids.subtract(source.gtid_set("gtid_executed"))).isempty():
             if time.monotonic() > deadline:
                 raise SourceDiverged(
-                    f"the source lacks transactions that were replicated: {shown(missing)}",
+                    f"the source lacks transactions that were replicated: {shown(missing)}{why}",
                     where=source.address,
                 )
             stop.sleep(0.2)

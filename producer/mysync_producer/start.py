@@ -347,6 +347,7 @@ def _first_state(
         file=place.position.file,
         pos=place.position.pos,
         gtids=None if place.gtids is None else str(place.gtids),
+        log_created=begin.created,
         seq=FIRST_SEQ,
         last_seqs=(FIRST_SEQ,) * info.partitions,
         offsets=(-1,) * info.partitions,

@@ -109,6 +109,7 @@ class State(_Record):
     file: str
     pos: int
     gtids: str | None
+    log_created: int = 0  # when `file` was begun, by its own word, s since 1970; 0 = not known
     last: LastTransaction | None = None
     rows_done: int = 0
     left_out: int = 0  # of them, those that the source took back: they aren't in Kafka

@@ -253,6 +253,7 @@ _SAME_REPLICA = (
 _PURGED = (
     "purged",
     "could not find first log file",
+    "could not open log file",
     "could not find gtid state requested",
     "requested start position",
     "impossible position",
@@ -269,11 +270,15 @@ _DIVERGED = (
 )
 
 
+_NO_FILE = 29  # EE_FILENOTFOUND: MariaDB's word for a log that its index lists and that isn't there
+
+
 def refusal(code: int, message: str, where: str) -> MysyncError:
     """What an error packet instead of an event means.
 
-    1236 (ER_SOURCE_FATAL_ERROR_READING_BINLOG) is a purged position, one that never was, or another
-    reader with our identity; MariaDB says the last one with 4052.
+    1236 (ER_SOURCE_FATAL_ERROR_READING_BINLOG) is a purged position, one that never was, a file
+    that was deleted by hand, or another reader with our identity; MariaDB says the last one with
+    4052.
     """
     lower = message.lower()
     text = f"the source refuses to send its binary log: {code}: {message}"
@@ -287,7 +292,7 @@ def refusal(code: int, message: str, where: str) -> MysyncError:
         )
     if code == 1236 and any(words in lower for words in _DIVERGED):
         return SourceDiverged(text, where=where)
-    if code == 1236 and any(words in lower for words in _PURGED):
+    if code == _NO_FILE or (code == 1236 and any(words in lower for words in _PURGED)):
         return PositionLost(text, where=where)
     if code in (1045, 1227, 1142, 1044, 1698):
         return CredentialsError(

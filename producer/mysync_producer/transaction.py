@@ -95,6 +95,7 @@ class SourceTransaction:
     resume: Resume | None = None
     foreign: bool = False  # `boundary` is of another server's log: nothing of this one is known yet
     file: str = ""
+    created: tuple[str, int] = ("", 0)  # the file described last, and when it was begun
     open: bool = False
     gtid: str | None = None
     commit_us: int = 0
@@ -135,6 +136,18 @@ class SourceTransaction:
             self.broken_off("its file ended")
         self.file = file
         self._pos = position
+
+    def describe(self, created: int) -> None:
+        """A FORMAT_DESCRIPTION event: when the file was begun, in seconds since 1970."""
+        self.created = (self.file, created)
+
+    def created_or(self, file: str, known: int) -> int:
+        """When the boundary's file was begun; `known` of `file`, 0 of any other that isn't told."""
+        if self.foreign:
+            return known
+        if self.created[0] == self.boundary.file:
+            return self.created[1]
+        return known if self.boundary.file == file else 0
 
     def move(self, position: BinlogPosition) -> None:
         """Everything up to `position` is taken: a heartbeat or a rotation between transactions."""

@@ -31,9 +31,10 @@ PARTITIONS = 2
 Settings = dict[str, Any]
 
 
-def begins(published: Published) -> Script:
+def begins(published: Published, *, made: bool = False) -> Script:
     """One row is published."""
-    published.on_source(TABLE)
+    if not made:
+        published.on_source(TABLE)
     producer = published.producer.start()
     yield
     producer.wait_ready(SECONDS)
@@ -162,6 +163,15 @@ def read_as_us(published: Published, refusal: Refusal) -> Script:
     yield from goes_on(published)
 
 
+def begin_at(start: str, published: Published, refusal: Refusal) -> Script:
+    """A first start, which begins nothing: the next one may begin elsewhere."""
+    published.on_source(TABLE)
+    other = with_settings(published, {"source": {"start": start}})
+    yield
+    refusal.check(*ended(other))
+    yield from begins(published, made=True)
+
+
 SCRIPTS: Mapping[str, Callable[[Published, Refusal], Script]] = {
     "another partition count in the settings": partial(
         other_settings, lambda _: {"topics": {"partitions": PARTITIONS + 1}}
@@ -180,6 +190,7 @@ SCRIPTS: Mapping[str, Callable[[Published, Refusal], Script]] = {
     "a foreign record in the rows topic": partial(damaged, write_a_stranger),
     "a moved position": move,
     "another reader with our identity": read_as_us,
+    "a place to begin at in a log that isn't there": partial(begin_at, "binlog.999999:4"),
     "a purged binary log": partial(damaged, purge),
     "a server that lost the end of its log": partial(damaged, lose_the_end),
 }
