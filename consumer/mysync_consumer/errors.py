@@ -3,11 +3,14 @@
     mysync_runtime.errors
     ├── UsageError                  2
     │   ├── NothingToDecide             a word on a statement that needs none
+    │   ├── BadPoint                    words that name no point of the stream
+    │   ├── PointUnknown                a point that the topics don't reach
     │   ├── CutStands                   there is a cut already
     │   └── NoCut                       no cut to release
     ├── SetupError                  3
     │   ├── ForeignTables               mysync.* on the target is of another version
     │   ├── TableOwned                  another pipeline writes this table
+    │   ├── RebuildRefused              a rebuild that couldn't end right; lists every cause
     │   └── GroupConflict               another consumer group keeps this pipeline's checkpoint
     ├── DataError                   4
     │   ├── ApplyRefused                the target refused an event; becomes a Divergence
@@ -33,6 +36,7 @@ from collections.abc import Mapping
 from mysync_runtime.errors import (
     DataError,
     MysyncError,
+    PreflightError,
     SetupError,
     TransientError,
     UsageError,
@@ -53,6 +57,17 @@ class CutStands(UsageError):
             f"cut {version} is in force, asked for by {found.get('asked_by')} at"
             f" {found.get('asked_at')}, until {found.get('expires_at')}"
         )
+
+
+class BadPoint(UsageError):
+    advice = (
+        "A point is gtid:SET, position:FILE:POS, time:2026-01-31T12:00:00Z or"
+        " offset:PARTITION:OFFSET."
+    )
+
+
+class PointUnknown(UsageError):
+    advice = "Name one that they have, or wait until the producer has come there; nothing was done."
 
 
 class NoCut(UsageError):
@@ -85,6 +100,10 @@ class TableOwned(SetupError):
                 f"mysync.owned_table WHERE pipeline='{pipeline}' AND db='{db}' AND tbl='{name}'."
             ),
         )
+
+
+class RebuildRefused(PreflightError):
+    advice = "Mend what is listed, then ask again; nothing was done."
 
 
 class GroupConflict(SetupError):

@@ -1,0 +1,199 @@
+"""Where a point of the stream lies: read once from the rows topic, before anything is applied.
+
+The topic is read from its beginning as far as the point takes, heads only; of each partition every
+so many records' offset is kept, from which the exact border is then looked up. Nothing is written.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from mysync_consumer.context import Markers
+from mysync_consumer.control import Control
+from mysync_consumer.errors import PointUnknown
+from mysync_consumer.points import Rule
+from mysync_consumer.recordhead import Head, Source, read_head
+from mysync_runtime import kafka
+from mysync_runtime.errors import CorruptEvent, LogHole
+from mysync_runtime.lifecycle import Stop
+from mysync_runtime.log import get_logger
+from mysync_runtime.settings import Settings
+from mysync_schemas.control import PipelineInfo
+from mysync_schemas.errors import SchemaError
+from mysync_schemas.markers import Heartbeat
+
+INDEX_EVERY = 500
+PATIENCE = 15.0
+"""Seconds that the topic's end is waited at: an idle producer's next heartbeat may name the
+point."""
+
+TELL_SECONDS = 5.0
+
+Offsets = Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """Between the records of one partition: `next_offset` is the first behind it, `last_seq` the
+    last one's before."""
+
+    next_offset: int
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Between two transactions of the source: everything with a lower `seq` lies before it. `last`
+    is the last transaction there that has rows or a statement."""
+
+    seq: int
+    borders: tuple[Border, ...]
+    last: Source | None
+
+
+class Resolver:
+    """Reads the rows topic of one pipeline. Use `find` as often as needed."""
+
+    def __init__(self, settings: Settings, info: PipelineInfo, control: Control, stop: Stop) -> None:
+        self._settings = settings
+        self._markers = Markers.of(info)
+        self._control = control
+        self._partitions = info.partitions
+        self._stop = stop
+        self._index: list[list[tuple[int, int]]] = [[] for _ in range(info.partitions)]
+        self._beat: Heartbeat | None = None
+
+    def beginnings(self) -> tuple[Offsets, dict[int, Head]]:
+        """The first offset of each partition, and the first record of those that have one."""
+        heads: dict[int, Head] = {}
+        lows: dict[int, int] = {}
+        with closing(kafka.reader(self._settings)) as consumer:
+            lows = self._lows(consumer)
+            finished: set[int] = set()
+            for partition, _, head in self._read(consumer, lows, 0.0, finished):
+                heads[partition] = head
+                finished.add(partition)
+        return lows, heads
+
+    def find(self, text: str, rule: Rule) -> Boundary:
+        """Raises PointUnknown when the topics don't reach the point, LogHole when they don't reach
+        back to it, Stopped."""
+        said = time.monotonic()
+        count = 0
+        with closing(kafka.reader(self._settings)) as consumer:
+            lows = self._lows(consumer)
+            finished: set[int] = set()
+            for partition, offset, head in self._read(consumer, lows, PATIENCE, finished):
+                count += 1
+                if head.beat is not None:
+                    self._beat = head.beat
+                index = self._index[partition]
+                if not index or (count % INDEX_EVERY == 0 and head.seq > index[-1][0]):
+                    index.append((head.seq, offset))
+                if rule.take(partition, offset, head):
+                    finished.add(partition)
+                if time.monotonic() > said + TELL_SECONDS:
+                    said = time.monotonic()
+                    get_logger("rebuild").info("looking for it", point=text, records=count)
+            for ddl in self._control.statements.values():
+                rule.statement(ddl)
+            seq = rule.found()
+            if seq is None:
+                raise self._unknown(text)
+            return self._boundary(consumer, lows, seq)
+
+    # -- inner
+
+    def _boundary(self, consumer: Consumer, lows: Offsets, seq: int) -> Boundary:
+        starts = {}
+        for partition, index in enumerate(self._index):
+            before = [offset for at, offset in index if at < seq]
+            starts[partition] = before[-1] if before else lows[partition]
+        borders = {partition: Border(lows[partition], 0) for partition in starts}
+        last: tuple[int, Source | None] = (0, None)
+        empty = set(starts)
+        finished: set[int] = set()
+        for partition, offset, head in self._read(consumer, starts, 0.0, finished):
+            if head.seq < seq:
+                empty.discard(partition)
+                borders[partition] = Border(offset + 1, head.seq)
+                if head.source is not None and head.seq > last[0]:
+                    last = head.seq, head.source
+                continue
+            if partition in empty:
+                if head.prev >= seq:
+                    raise LogHole(
+                        f"the first record that Kafka still has (seq {head.seq}) follows one"
+                        f" (seq {head.prev}) that is behind the point too",
+                        where=f"{self._settings.rows_topic}/{partition}, offset {offset}",
+                    )
+                empty.discard(partition)
+                borders[partition] = Border(offset, head.prev)
+            finished.add(partition)
+        for ddl in self._control.statements.values():
+            if last[0] < ddl.seq < seq:
+                at = Source(ddl.file, ddl.pos, ddl.gtid, ddl.context.timestamp_us or 0)
+                last = ddl.seq, at
+        return Boundary(seq, tuple(borders[p] for p in range(self._partitions)), last[1])
+
+    def _lows(self, consumer: Consumer) -> dict[int, int]:
+        topic = self._settings.rows_topic
+        return {p: kafka.watermarks(consumer, topic, p)[0] for p in range(self._partitions)}
+
+    def _read(
+        self, consumer: Consumer, starts: Offsets, patience: float, finished: set[int]
+    ) -> Iterator[tuple[int, int, Head]]:
+        """The records of each partition until it is in `finished`, or all others have been at their
+        end for `patience` seconds."""
+        consumer.assign([self._place(p, offset) for p, offset in starts.items()])
+        left = set(starts)
+        ended: set[int] = set()
+        since = time.monotonic()
+        while left - ended or (left and time.monotonic() < since + patience):
+            self._stop.raise_if_requested()
+            first = consumer.poll(0.1)
+            for message in [] if first is None else [first, *consumer.consume(1000, 0)]:
+                partition = message.partition() or 0
+                if partition not in left:
+                    continue  # fetched before
+                found = self._head(message)
+                if found is None:
+                    ended.add(partition)
+                    continue
+                ended.discard(partition)
+                since = time.monotonic()
+                yield partition, *found
+                if partition in finished:
+                    left.discard(partition)
+                    consumer.incremental_unassign([self._place(partition)])
+        consumer.unassign()
+
+    def _head(self, message: Message) -> tuple[int, Head] | None:
+        """The record; None at a partition's end."""
+        error, value, offset = message.error(), message.value(), message.offset()
+        where = f"{message.topic()}/{message.partition()}, offset {offset}"
+        if error is not None:
+            if error.code() == KafkaError._PARTITION_EOF:
+                return None
+            raise kafka.error_of(error, "read the rows topic", where)
+        if value is None or offset is None:
+            raise LogHole("a record without a value", where=where)
+        try:
+            return offset, read_head(value, self._markers, where)
+        except SchemaError as bad:
+            raise CorruptEvent(f"a record can't be read: {bad}", where=where) from bad
+
+    def _place(self, partition: int, offset: int = 0) -> TopicPartition:
+        return TopicPartition(self._settings.rows_topic, partition, offset)
+
+    def _unknown(self, text: str) -> PointUnknown:
+        beat = self._beat
+        if beat is None:
+            return PointUnknown(f"the topics don't have the point {text}: they have no heartbeat yet")
+        upto = f"{beat.file}:{beat.pos}"
+        if beat.gtid_set:
+            upto += f", GTID set {beat.gtid_set}"
+        return PointUnknown(f"the topics don't have the point {text}: they end at {upto}")
