@@ -147,6 +147,7 @@ class Committer:
         busy = shape = 0
         applier = self._context.applier
         while True:
+            self.hold.require_not_passed()
             began = time.monotonic()
             rows, skipped = self._skipping.split(due)
             notes = [*self._skipping.notes(skipped, self.claimed), *more]
@@ -179,7 +180,7 @@ class Committer:
                     raise self._failed(drift, _first(rows, changed[0])) from change
                 self._layouts.forget(change.check)
             except ClaimLost:
-                self._read_instructions(new)
+                self._read_instructions()
             except (ConnectionLost, TargetUnavailable):
                 self._lost(rows, time.monotonic() - began)
                 raise
@@ -255,8 +256,7 @@ class Committer:
         table = culprit.reader.schema.table_id
         return TableFailed(table, error, place, self.claimed.progress.next_offset)
 
-    def _read_instructions(self, new: Progress) -> None:
-        """Obeys them; `new` is what would be committed next."""
+    def _read_instructions(self) -> None:
         mine = self.claimed
         stored = checkpoint.read(self._session.connection, mine.pipeline, mine.partition)
         if (
@@ -270,7 +270,6 @@ class Committer:
         self._context.obedience.adopt(self._session.connection, stored.control_version)
         self._skipping.forget()
         self.hold.read()
-        self.hold.require_not_passed(new.last_seq)
         self.claimed = replace(mine, control_version=stored.control_version)
 
     def _settle(self, due: list[Row], new: Progress) -> None:

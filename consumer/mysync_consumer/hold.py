@@ -30,15 +30,21 @@ class Hold:
         self._session = session
         self._pipeline = pipeline
         self._cut: Cut | None = None
+        self._passed = 0
         self.read()
 
     def read(self) -> None:
         """Which cut is in force. To be called after the control_version was read."""
         self._cut = cut.in_force(self._session.connection, self._pipeline)
 
-    def require_not_passed(self, seq: int) -> None:
-        """Raises ClaimLost if a record of this seq, which is taken, may stand behind the place."""
-        if self._cut is not None and seq > self._cut.m:
+    def passed(self, beat: Heartbeat) -> None:
+        """The worker has taken it, and goes on to what stands behind."""
+        if not beat.in_transaction:
+            self._passed = beat.seq
+
+    def require_not_passed(self) -> None:
+        """To be called before each attempt to commit. Raises ClaimLost if the place was passed."""
+        if self._cut is not None and self._passed > self._cut.m:
             raise ClaimLost("a cut was asked for at a place that was passed in memory")
 
     def due(self, beat: Heartbeat) -> Cut | None:

@@ -201,5 +201,3 @@ class BeforeOffset:
 
     def found(self) -> int | None:
         return self.first if self.first != NEVER else None
-
-

@@ -47,9 +47,7 @@ def read_head(value: bytes, markers: Markers, where: str) -> Head:
         part = Part.decode(value)
         if part.index:
             return Head(part.seq, part.prev, part.txn_seq, more=True)
-        return _row(part.data, where)._replace(
-            seq=part.seq, prev=part.prev, txn_seq=part.txn_seq
-        )
+        return _row(part.data, where)._replace(seq=part.seq, prev=part.prev, txn_seq=part.txn_seq)
     return _row(value, where)
 
 

@@ -57,7 +57,9 @@ class Boundary:
 class Resolver:
     """Reads the rows topic of one pipeline. Use `find` as often as needed."""
 
-    def __init__(self, settings: Settings, info: PipelineInfo, control: Control, stop: Stop) -> None:
+    def __init__(
+        self, settings: Settings, info: PipelineInfo, control: Control, stop: Stop
+    ) -> None:
         self._settings = settings
         self._markers = Markers.of(info)
         self._control = control
@@ -192,7 +194,9 @@ class Resolver:
     def _unknown(self, text: str) -> PointUnknown:
         beat = self._beat
         if beat is None:
-            return PointUnknown(f"the topics don't have the point {text}: they have no heartbeat yet")
+            return PointUnknown(
+                f"the topics don't have the point {text}: they have no heartbeat yet"
+            )
         upto = f"{beat.file}:{beat.pos}"
         if beat.gtid_set:
             upto += f", GTID set {beat.gtid_set}"

@@ -202,6 +202,7 @@ class Stream:
             self._committer.stand(held, beat)
             with self._waits.shown_as(CUT, beat.seq):
                 hold.wait(held, self._tick, self._tenure.sleep)
+        hold.passed(beat)
 
     def _line(self, line: Line, offset: int) -> None:
         lines.check_action(line, self._where(offset))
