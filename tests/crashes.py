@@ -18,6 +18,8 @@ assert mysync_consumer.cli
 
 # Ordinary traffic comes by none of these: each needs something to go wrong, in a test of its own.
 ELSEWHERE = {
+    "rebuild.resolved": "test_rebuild.py",
+    "rebuild.committed": "test_rebuild.py",
     "cut.asked": "test_cut.py",
     "cut.committed": "test_cut.py",
     "cut.standing": "test_cut.py",

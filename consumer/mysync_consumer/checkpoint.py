@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from pymysql.cursors import Cursor
 
+from mysync_consumer import life
 from mysync_consumer.errors import ClaimLost
 from mysync_consumer.tables import CONTROL_PARTITION
 from mysync_runtime.mysql import Connection
@@ -126,11 +127,14 @@ def hold(cursor: Cursor, claimed: Claimed) -> None:
         raise ClaimLost(f"partition {claimed.partition} has another owner")
 
 
-def insert_missing(connection: Connection, pipeline: str, low_marks: list[int]) -> None:
+def insert_missing(
+    connection: Connection, pipeline: str, low_marks: list[int], statements_uuid: str
+) -> None:
     """Makes the row of every partition and the control owner's, where they are missing.
 
     `low_marks[p]` is the first offset of partition p. All in one transaction: a pipeline has all of
-    its rows or none.
+    its rows or none. With them begins the target's life (`life.py`), whose statements have this
+    uuid.
     """
     rows = [(pipeline, CONTROL_PARTITION, 0)]
     rows += [(pipeline, partition, low) for partition, low in enumerate(low_marks)]
@@ -141,6 +145,8 @@ def insert_missing(connection: Connection, pipeline: str, low_marks: list[int]) 
             " updated_at) VALUES (%s, %s, %s, 0, 0, SYSDATE(6))",
             rows,
         )
+        if cursor.rowcount:
+            life.begin(cursor, pipeline, statements_uuid)
     connection.commit()
 
 

@@ -6,7 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from mysync_consumer import cutcommand, ddllist, preflight, processes, tablelist
+from mysync_consumer import (
+    cutcommand,
+    ddllist,
+    points,
+    preflight,
+    processes,
+    tablelist,
+)
+from mysync_consumer import (
+    rebuild as rebuilding,
+)
 from mysync_consumer import status as status_page
 from mysync_consumer.service import Service
 from mysync_runtime import cli, kafka, mysql
@@ -75,6 +85,42 @@ def tables(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         cli.echo_json(found)
     else:
         tablelist.show(found)
+
+
+@app.command()
+def rebuild(
+    begin: str = typer.Option(
+        points.EARLIEST,
+        "--from",
+        metavar="POINT",
+        help="Where to begin; anything but `earliest` needs a target that stands there.",
+    ),
+    until: str = typer.Option("", "--until", metavar="POINT", help="Where to end, exactly."),
+    processes_: int = typer.Option(
+        0, "--processes", min=0, help="Processes to run; 0: as the settings say."
+    ),
+    config: ConfigOption = None,
+) -> None:
+    """Makes an empty target from the topics alone, statements included; goes on if it was stopped.
+
+    A point is gtid:SET, position:FILE:POS, time:2026-01-31T12:00:00Z or offset:PARTITION:OFFSET;
+    whole transactions of the source up to there are applied. With --until it ends there and says
+    where; without, it stays and runs as `run` does.
+    """
+    settings = cli.start(config, "consumer", SERVICE)
+    count = processes_ or settings.apply.processes
+    stop = Stop(settings.grace_seconds)
+    stop.install()
+    rebuilding.prepare(settings, stop, rebuilding.Request(begin, until))
+    code = 0
+    if not rebuilding.is_done(settings, stop):
+        if count > 1:
+            code = processes.run(count, settings, config, stop)
+        else:
+            Service(settings, stop).run()
+    if code == 0 and until:
+        typer.echo(rebuilding.outcome(settings))
+    raise typer.Exit(code)
 
 
 @app.command()

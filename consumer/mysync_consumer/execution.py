@@ -66,7 +66,7 @@ class Execution:
     def __init__(self, context: Context, tenure: Tenure) -> None:
         self._context = context
         self._tenure = tenure
-        self._pipeline = Pipeline(context.settings.pipeline, context.info.uuid)
+        self._pipeline = Pipeline(context.settings.pipeline, context.statements_uuid)
         self._statements: StatementSession | None = None
         self._compared = -1
         self._log = get_logger("owner")

@@ -68,6 +68,13 @@ class Knowledge:
         last = self._versions[generation - 1].id if generation else 0
         return next((v for v in reversed(versions) if v.id <= last), versions[0])
 
+    def first_versions(self) -> dict[TableId, TableSchema]:
+        """Of every table that ever was: the version that it was first known by."""
+        found: dict[TableId, TableSchema] = {}
+        for version in self._versions:
+            found.setdefault(version.table_id, version)
+        return found
+
     def changed(self, older: int, newer: int) -> set[TableId]:
         """The tables of which `newer` knows other versions than `older`."""
         first, last = sorted((older, newer))

@@ -131,6 +131,9 @@ class ControlOwner:
         self._execution.compare(session, mine.progress.frontier, known, work)
         if work is None:
             return mine
+        if self._context.goal.behind(work.seq):
+            self._tenure.sleep(LOOK_SECONDS)
+            return mine
         waited = self._wait(session, work.seq)
         crash.crash_point(DUE)
         self._still_mine(session, mine)

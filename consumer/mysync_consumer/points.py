@@ -26,7 +26,7 @@ class Rule(Protocol):
     """Finds a point. `take` is shown a partition's records in order, until it says True: this
     partition has no more to say."""
 
-    def take(self, partition: int, offset: int, head: Head) -> bool: ...
+    def take(self, head: Head) -> bool: ...
 
     def statement(self, ddl: Ddl) -> None:
         """Is shown every statement, after all records."""
@@ -78,7 +78,7 @@ class AfterGtids:
     def __post_init__(self) -> None:
         self._known: dict[int, tuple[str | None, bool]] = {}
 
-    def take(self, partition: int, offset: int, head: Head) -> bool:
+    def take(self, head: Head) -> bool:
         beat = head.beat
         if beat is not None:
             if beat.in_transaction or not self._covered(beat):
@@ -87,13 +87,13 @@ class AfterGtids:
             return True
         if head.source is not None:
             gtid = head.source.gtid
-            known = self._known.get(partition)
+            known = self._known.get(head.partition)
             if known is None or known[0] != gtid:
                 known = gtid, self._has(gtid)
-                self._known[partition] = known
+                self._known[head.partition] = known
             if known[1]:
                 self.last = max(self.last, head.seq)
-        elif head.more and self._known[partition][1]:
+        elif head.more and self._known[head.partition][1]:
             self.last = max(self.last, head.seq)
         return False
 
@@ -126,7 +126,7 @@ class AfterPosition:
     first: int = NEVER
     beat: int = NEVER
 
-    def take(self, partition: int, offset: int, head: Head) -> bool:
+    def take(self, head: Head) -> bool:
         beat = head.beat
         if beat is not None and not beat.in_transaction:
             at = BinlogPosition(beat.file, beat.pos)
@@ -160,13 +160,13 @@ class BeforeTime:
     def __post_init__(self) -> None:
         self._beats: dict[int, Heartbeat] = {}
 
-    def take(self, partition: int, offset: int, head: Head) -> bool:
+    def take(self, head: Head) -> bool:
         if head.seq > self.first:
             return True
         if head.source is not None and head.source.ts_us >= self.ts_us:
             self.first = min(self.first, head.txn_seq)
         elif head.beat is not None and not head.beat.in_transaction:
-            self._beats[partition] = head.beat
+            self._beats[head.partition] = head.beat
         return False
 
     def statement(self, ddl: Ddl) -> None:
@@ -188,10 +188,10 @@ class BeforeOffset:
     offset: int
     first: int = NEVER
 
-    def take(self, partition: int, offset: int, head: Head) -> bool:
-        if partition != self.partition:
+    def take(self, head: Head) -> bool:
+        if head.partition != self.partition:
             return True
-        if offset >= self.offset:
+        if head.offset >= self.offset:
             self.first = head.txn_seq
             return True
         return False

@@ -4,13 +4,30 @@ A row's stands before its images, so it is read without the table's schema. Of a
 the first part has it.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from mysync_consumer.context import Markers
-from mysync_consumer.rowerrors import CorruptRecord
-from mysync_consumer.rowread import BadBytes, Cursor
+from mysync_schemas.avro import read_long, read_string, skip_bytes
+from mysync_schemas.control import PipelineInfo
 from mysync_schemas.framing import BODY, unframe
 from mysync_schemas.markers import Heartbeat, Part, read_order
+
+
+@dataclass(frozen=True, slots=True)
+class Markers:
+    """Schema ids of the records that aren't rows."""
+
+    line: int
+    heartbeat: int
+    part: int
+
+    @classmethod
+    def of(cls, info: PipelineInfo) -> "Markers":
+        ids = info.ids()
+        return cls(ids["Line"], ids["Heartbeat"], ids["Part"])
+
+    def is_marker(self, schema_id: int) -> bool:
+        return schema_id in (self.line, self.heartbeat, self.part)
 
 
 class Source(NamedTuple):
@@ -26,6 +43,8 @@ class Source(NamedTuple):
 class Head(NamedTuple):
     """`source` of rows, and of a row's first part; `beat` of heartbeats; neither of lines."""
 
+    partition: int
+    offset: int
     seq: int
     prev: int
     txn_seq: int
@@ -35,39 +54,42 @@ class Head(NamedTuple):
     """A further part of the row before it."""
 
 
-def read_head(value: bytes, markers: Markers, where: str) -> Head:
-    """Raises SchemaError, CorruptRecord."""
+def read_head(partition: int, offset: int, value: bytes, markers: Markers) -> Head:
+    """Raises SchemaError."""
+    at = partition, offset
     schema_id = unframe(value)[0]
     if schema_id == markers.heartbeat:
         beat = Heartbeat.decode(value)
-        return Head(beat.seq, beat.prev, beat.txn_seq, beat=beat)
+        return Head(*at, beat.seq, beat.prev, beat.txn_seq, beat=beat)
     if schema_id == markers.line:
-        return Head(*read_order(value))
+        return Head(*at, *read_order(value))
     if schema_id == markers.part:
         part = Part.decode(value)
         if part.index:
-            return Head(part.seq, part.prev, part.txn_seq, more=True)
-        return _row(part.data, where)._replace(seq=part.seq, prev=part.prev, txn_seq=part.txn_seq)
-    return _row(value, where)
+            return Head(*at, part.seq, part.prev, part.txn_seq, more=True)
+        return Head(*at, part.seq, part.prev, part.txn_seq, _row(part.data)[1])
+    order, source = _row(value)
+    return Head(*at, *order, source)
 
 
-def _row(value: bytes, where: str) -> Head:
-    try:
-        cursor = Cursor(value, BODY, len(value))
-        cursor.sized()  # op
-        cursor.varint()  # ts_ms
-        for _ in range(3):
-            cursor.sized()  # version, connector, name
-        ts_us = cursor.varint()
-        cursor.sized()  # db
-        cursor.sized()  # table
-        cursor.varint()  # server_id
-        gtid = cursor.text() if cursor.index(2) else None
-        file = cursor.text()
-        pos = cursor.varint()
-        cursor.varint()  # row
-        cursor.sized()  # snapshot
-        order = cursor.varint(), cursor.varint(), cursor.varint()
-    except BadBytes as error:
-        raise CorruptRecord(where, str(error)) from None
-    return Head(*order, source=Source(file, pos, gtid, ts_us))
+def _row(value: bytes) -> tuple[tuple[int, int, int], Source]:
+    at = skip_bytes(value, BODY)  # op
+    _, at = read_long(value, at)  # ts_ms
+    for _ in range(3):
+        at = skip_bytes(value, at)  # version, connector, name
+    ts_us, at = read_long(value, at)
+    at = skip_bytes(value, at)  # db
+    at = skip_bytes(value, at)  # table
+    _, at = read_long(value, at)  # server_id
+    branch, at = read_long(value, at)
+    gtid = None
+    if branch:
+        gtid, at = read_string(value, at)
+    file, at = read_string(value, at)
+    pos, at = read_long(value, at)
+    _, at = read_long(value, at)  # row
+    at = skip_bytes(value, at)  # snapshot
+    seq, at = read_long(value, at)
+    prev, at = read_long(value, at)
+    txn_seq, at = read_long(value, at)
+    return (seq, prev, txn_seq), Source(file, pos, gtid, ts_us)

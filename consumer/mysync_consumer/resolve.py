@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from mysync_consumer.context import Markers
 from mysync_consumer.control import Control
 from mysync_consumer.errors import PointUnknown
 from mysync_consumer.points import Rule
-from mysync_consumer.recordhead import Head, Source, read_head
+from mysync_consumer.recordhead import Head, Markers, Source, read_head
 from mysync_runtime import kafka
 from mysync_runtime.errors import CorruptEvent, LogHole
 from mysync_runtime.lifecycle import Stop
@@ -75,9 +74,9 @@ class Resolver:
         with closing(kafka.reader(self._settings)) as consumer:
             lows = self._lows(consumer)
             finished: set[int] = set()
-            for partition, _, head in self._read(consumer, lows, 0.0, finished):
-                heads[partition] = head
-                finished.add(partition)
+            for head in self._read(consumer, lows, 0.0, finished):
+                heads[head.partition] = head
+                finished.add(head.partition)
         return lows, heads
 
     def find(self, text: str, rule: Rule) -> Boundary:
@@ -88,15 +87,15 @@ class Resolver:
         with closing(kafka.reader(self._settings)) as consumer:
             lows = self._lows(consumer)
             finished: set[int] = set()
-            for partition, offset, head in self._read(consumer, lows, PATIENCE, finished):
+            for head in self._read(consumer, lows, PATIENCE, finished):
                 count += 1
                 if head.beat is not None:
                     self._beat = head.beat
-                index = self._index[partition]
+                index = self._index[head.partition]
                 if not index or (count % INDEX_EVERY == 0 and head.seq > index[-1][0]):
-                    index.append((head.seq, offset))
-                if rule.take(partition, offset, head):
-                    finished.add(partition)
+                    index.append((head.seq, head.offset))
+                if rule.take(head):
+                    finished.add(head.partition)
                 if time.monotonic() > said + TELL_SECONDS:
                     said = time.monotonic()
                     get_logger("rebuild").info("looking for it", point=text, records=count)
@@ -118,7 +117,8 @@ class Resolver:
         last: tuple[int, Source | None] = (0, None)
         empty = set(starts)
         finished: set[int] = set()
-        for partition, offset, head in self._read(consumer, starts, 0.0, finished):
+        for head in self._read(consumer, starts, 0.0, finished):
+            partition, offset = head.partition, head.offset
             if head.seq < seq:
                 empty.discard(partition)
                 borders[partition] = Border(offset + 1, head.seq)
@@ -147,7 +147,7 @@ class Resolver:
 
     def _read(
         self, consumer: Consumer, starts: Offsets, patience: float, finished: set[int]
-    ) -> Iterator[tuple[int, int, Head]]:
+    ) -> Iterator[Head]:
         """The records of each partition until it is in `finished`, or all others have been at their
         end for `patience` seconds."""
         consumer.assign([self._place(p, offset) for p, offset in starts.items()])
@@ -167,13 +167,13 @@ class Resolver:
                     continue
                 ended.discard(partition)
                 since = time.monotonic()
-                yield partition, *found
+                yield found
                 if partition in finished:
                     left.discard(partition)
                     consumer.incremental_unassign([self._place(partition)])
         consumer.unassign()
 
-    def _head(self, message: Message) -> tuple[int, Head] | None:
+    def _head(self, message: Message) -> Head | None:
         """The record; None at a partition's end."""
         error, value, offset = message.error(), message.value(), message.offset()
         where = f"{message.topic()}/{message.partition()}, offset {offset}"
@@ -184,7 +184,7 @@ class Resolver:
         if value is None or offset is None:
             raise LogHole("a record without a value", where=where)
         try:
-            return offset, read_head(value, self._markers, where)
+            return read_head(message.partition() or 0, offset, value, self._markers)
         except SchemaError as bad:
             raise CorruptEvent(f"a record can't be read: {bad}", where=where) from bad
 

@@ -16,6 +16,8 @@ from mysync_consumer import (
     checkpoint,
     crossing,
     instructions,
+    life,
+    limit,
     metrics,
     owner,
     preflight,
@@ -24,13 +26,14 @@ from mysync_consumer import (
 )
 from mysync_consumer.applier import PlannedApplier
 from mysync_consumer.bindings import Bindings
-from mysync_consumer.context import Context, Markers
+from mysync_consumer.context import Context
 from mysync_consumer.control import Control, wait_for_info
 from mysync_consumer.frontier import Frontiers
 from mysync_consumer.instructions import Obedience
 from mysync_consumer.lag import Lag, LagCollector, lag_of
 from mysync_consumer.poller import Assigned, Poller
 from mysync_consumer.quarantine import Quarantine
+from mysync_consumer.recordhead import Markers
 from mysync_consumer.topics import Topics
 from mysync_consumer.watch import Watch
 from mysync_consumer.worker import Worker
@@ -121,9 +124,17 @@ class Service:
                 "read the instructions", lambda sql: instructions.newest(sql, settings.pipeline)
             )
             self._on_target("read the tables' states", quarantine.refresh)
+            goal = self._on_target(
+                "read the limit", lambda sql: limit.Goal(limit.in_force(sql, settings.pipeline))
+            )
+            statements_uuid = self._on_target(
+                "read whose statements it has",
+                lambda sql: life.statements_uuid(sql, settings.pipeline, info.uuid),
+            )
             self._context = context = Context(
                 settings=settings,
                 info=info,
+                statements_uuid=statements_uuid,
                 owner=f"{socket.gethostname()}:{os.getpid()}",
                 topics=topics,
                 markers=Markers.of(info),
@@ -137,6 +148,7 @@ class Service:
                 frontiers=Frontiers(info.partitions),
                 obedience=Obedience(settings.pipeline, seen, quarantine.refresh),
                 quarantine=quarantine,
+                goal=goal,
                 fail=self.fail,
             )
             self._loop(context, poller)
@@ -169,7 +181,10 @@ class Service:
         known = checkpoint.read_all(sql, self.settings.pipeline)
         if len(known) < info.partitions + 1:
             checkpoint.insert_missing(
-                sql, self.settings.pipeline, poller.low_marks(info.partitions)
+                sql,
+                self.settings.pipeline,
+                poller.low_marks(info.partitions),
+                life.unused(sql, info.uuid),
             )
 
     def _loop(self, context: Context, poller: Poller) -> None:
@@ -179,6 +194,12 @@ class Service:
         self.state = "running"
         try:
             while not self.stop.requested and self._failed is None:
+                if context.goal.is_reached:
+                    self._on_target(
+                        "note the end", lambda sql: limit.done(sql, self.settings.pipeline)
+                    )
+                    self.stop.request("the rebuild is done")
+                    break
                 self.ticker.tick()
                 poller.step()
         finally:

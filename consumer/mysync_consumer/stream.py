@@ -15,11 +15,12 @@ from mysync_consumer.commit import Committer, progress_after
 from mysync_consumer.context import Context
 from mysync_consumer.parts import Parts
 from mysync_consumer.queue import Queue
+from mysync_consumer.recordhead import read_head
 from mysync_consumer.rowerrors import CorruptRecord
 from mysync_consumer.rowread import Row, read_row
 from mysync_consumer.session import Session
 from mysync_consumer.tenure import Tenure
-from mysync_consumer.waits import CUT, LINE, STATEMENT, TRANSFER, Waits
+from mysync_consumer.waits import CUT, END, LINE, STATEMENT, TRANSFER, Waits
 from mysync_runtime import crash
 from mysync_runtime.errors import CorruptEvent, LogHole
 from mysync_schemas.errors import SchemaError
@@ -47,6 +48,7 @@ class Stream:
         self._session = session
         self._queue = queue
         self._partition = claimed.partition
+        self._goal = context.goal
         self._limit = limit
         self._waits = Waits(
             claimed.partition, context.frontiers, session.identity.server, self._tick
@@ -114,6 +116,8 @@ class Stream:
         schema_id = unframe(value)[0]
         if schema_id == ids.part:
             part = Part.decode(value)
+            if self._goal.behind(part.seq):
+                self._end_here()
             self._follow(part.seq, part.prev, offset)
             if not self._parts:
                 self._parts_from = offset
@@ -123,6 +127,8 @@ class Stream:
             return
         if self._parts:
             self._parts.interrupted(self._where(offset))
+        if self._goal.limit is not None:
+            self._stop_at_limit(offset, value)
         if schema_id == ids.heartbeat:
             beat = Heartbeat.decode(value)
             self._follow(beat.seq, beat.prev, offset)
@@ -194,6 +200,19 @@ class Stream:
         self._tenure.check()
         self._session.keep_alive()
 
+    def _stop_at_limit(self, offset: int, value: bytes) -> None:
+        """Ends here when a rebuild does."""
+        if self._goal.behind(read_head(self._partition, offset, value, self._context.markers).seq):
+            self._end_here()
+
+    def _end_here(self) -> NoReturn:
+        """Before the first record behind a rebuild's end: until all have come there."""
+        self._flush(self._last_seq, waiting=True)
+        with self._waits.shown_as(END, self._last_seq):
+            while True:
+                self._tick()
+                self._tenure.sleep(IDLE_SECONDS)
+
     def _stand(self, beat: Heartbeat) -> None:
         """Before a heartbeat: stands there while a cut holds."""
         hold = self._committer.hold
@@ -222,7 +241,7 @@ class Stream:
         """Commits what is due; without anything due only a frontier that others wait for."""
         due, self._due, self._due_bytes = self._due, [], 0
         committed = self._committer.claimed.progress
-        frontier = max(frontier, committed.frontier)
+        frontier = max(self._goal.capped(frontier), committed.frontier)
         if self._next_offset == committed.next_offset and not (
             waiting and frontier > committed.frontier
         ):

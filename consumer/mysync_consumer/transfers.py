@@ -29,6 +29,10 @@ class Transfers:
     def knows(self, number: int) -> bool:
         return number in self._by_id
 
+    def ever(self) -> frozenset[TableId]:
+        """The tables of which a transfer ever began."""
+        return NONE.union(*self._under_way)
+
     def under_way(self, seq: int) -> frozenset[TableId]:
         """The tables that are being transferred at a seq."""
         at = bisect_right(self._seqs, seq)

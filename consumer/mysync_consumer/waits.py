@@ -17,7 +17,7 @@ from mysync_runtime.log import get_logger
 WARN_SECONDS = 30.0
 """A wait is told in the log after so long, and again each time it has doubled."""
 
-LINE, STATEMENT, TRANSFER, CUT = "line", "statement", "transfer", "cut"
+LINE, STATEMENT, TRANSFER, CUT, END = "line", "statement", "transfer", "cut", "end"
 LINE_REASONS = frozenset({LINE, STATEMENT, TRANSFER})
 
 Dependencies = Sequence[tuple[int, int]]

@@ -73,6 +73,7 @@ class Watch:
                         for partition, row in found.items()
                     }
                 )
+                context.goal.look(found)
                 newest = max((row.control_version for row in found.values()), default=0)
                 context.obedience.check(session.connection, newest)
                 self._check_topics()
