@@ -230,6 +230,7 @@ class Session:
                 "file": begin.position.file,
                 "pos": begin.position.pos,
                 "gtids": None if begin.gtids is None else str(begin.gtids),
+                "log_created": 0,
                 "last": None,
                 "rows_done": 0,
                 "left_out": 0,
