@@ -5,8 +5,10 @@ A boundary is the key of a row, as the text protocol shows it in a session set u
 bytes, character set and collation. Conditions are written out, `a > x OR (a = x AND b > y)`: the
 servers don't both use an index for `(a, b) > (x, y)`.
 
-What compares otherwise than it is ordered, or has no exact literal (ENUM, SET, JSON, key prefixes),
-ends the part of the key that is walked. A range of a part holds all rows that share its values.
+What compares otherwise than its index is ordered (ENUM and SET; observed: CHAR in MariaDB's NO PAD
+collations, which are ordered with their padding, and in tis620), or has no exact literal (JSON, key
+prefixes), ends the part of the key that is walked. A range of a part holds all rows that share its
+values.
 """
 
 import re
@@ -147,6 +149,8 @@ def _literal(column: Column) -> _Literal | None:
     if column.data_type in _TEXTS:
         charset, collation = column.charset, column.collation
         if charset is None or collation is None:
+            return None
+        if column.data_type == "char" and ("nopad" in collation or charset == "tis620"):
             return None
         return lambda value: f"_{charset} X'{value.hex()}' COLLATE {collation}"
     return _LITERALS.get(column.data_type)

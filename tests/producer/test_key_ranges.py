@@ -9,6 +9,7 @@ import pytest
 from binlog_rows import Source
 from mysync_lab.workload import values
 from mysync_producer.keyrange import KeyOrder
+from mysync_producer.rowerrors import CorruptResult
 from producer.select_rig import reading
 from producer.type_values import DAYS
 from type_literals import any_of
@@ -140,3 +141,50 @@ def test_every_row_comes_once_and_in_order(mode: Source, seed: int) -> None:
     alone = (*COMMON, *(MARIADB if mode.mariadb else MYSQL))
     for definitions in (*((definition,) for definition in alone), *COMPOSITE):
         walk(mode, definitions, r)
+
+
+NOT_WALKED = (
+    *("FLOAT", "ENUM('b','a')", "SET('b','a')"),
+    "CHAR(9) CHARACTER SET tis620 COLLATE tis620_thai_ci",
+)
+
+
+@pytest.mark.parametrize("definition", NOT_WALKED)
+def test_what_compares_otherwise_than_it_is_ordered(mode: Source, definition: str) -> None:
+    """Ends what is walked: rows that share what is before it stay together."""
+    mode.sql(
+        "DROP TABLE IF EXISTS first, later, part",
+        f"CREATE TABLE first (a {definition} NOT NULL, b INT NOT NULL, PRIMARY KEY (a, b))",
+        f"CREATE TABLE later (a {definition} NOT NULL, b INT NOT NULL, PRIMARY KEY (b, a))",
+        "CREATE TABLE part (a INT, b TEXT, PRIMARY KEY (a, b(3)))",
+    )
+    assert KeyOrder.of(mode.describe("first"), mariadb=mode.mariadb) is None
+    for table, column in (("later", "b"), ("part", "a")):
+        order = KeyOrder.of(mode.describe(table), mariadb=mode.mariadb)
+        assert order is not None
+        assert (order.columns, order.whole) == ((column,), False)
+
+
+def test_a_padded_char_of_a_collation_that_does_not_pad(mariadb_source: Source) -> None:
+    mariadb_source.sql(
+        "DROP TABLE IF EXISTS walked",
+        "CREATE TABLE walked (a CHAR(9) COLLATE utf8mb4_nopad_bin PRIMARY KEY)",
+    )
+    assert KeyOrder.of(mariadb_source.describe("walked"), mariadb=True) is None
+
+
+def test_what_cannot_be_a_key_is_refused(mode: Source) -> None:
+    mode.sql(
+        "DROP TABLE IF EXISTS walked", "CREATE TABLE walked (a INT, b DATE, PRIMARY KEY (a, b))"
+    )
+    order = KeyOrder.of(mode.describe("walked"), mariadb=mode.mariadb)
+    assert order is not None
+    assert order.literals([b"-5", b"2024-02-31"]) == ("-5", "'2024-02-31'")
+    for wrong in ([b"1"], [b"1 OR 1", b"2024-02-29"], [b"1", b"2024"], [b"", b"2024-02-29"]):
+        with pytest.raises(CorruptResult, match="key"):
+            order.literals(wrong)
+
+
+def test_keyless_tables_are_not_walked(mode: Source) -> None:
+    mode.sql("DROP TABLE IF EXISTS walked", "CREATE TABLE walked (a INT, UNIQUE KEY (a))")
+    assert KeyOrder.of(mode.describe("walked"), mariadb=mode.mariadb) is None
