@@ -30,6 +30,7 @@ HOT_PATH = (
     "mysync_producer/rowoldtemporal.py",
     "mysync_producer/rowkey.py",
     "mysync_producer/rowcodec.py",
+    "mysync_producer/selectjson.py",
     "mysync_producer/selectvalues.py",
     "mysync_producer/selecttemporal.py",
     "mysync_producer/selectimage.py",

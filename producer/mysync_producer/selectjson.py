@@ -1,3 +1,4 @@
+# cython: annotation_typing=False, cdivision=True, boundscheck=False, wraparound=False
 """A document of MySQL's JSON from its text and the types of its values, as binary JSON.
 
 The text alone doesn't tell an INTEGER from an UNSIGNED INTEGER, a DECIMAL from a DOUBLE, or a DATE

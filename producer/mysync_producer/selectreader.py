@@ -92,10 +92,11 @@ class ResultReader:
         if found != self.images.fields:
             raise self._corrupt(f"{found} columns where {self.images.fields} were asked for")
         for field, charset in zip(result.fields, self.images.charsets, strict=True):
-            if charset is not None and charset_of(field.charsetnr) != charset:
+            comes_in = charset_of(field.charsetnr)
+            if None not in (charset, comes_in) and comes_in != charset:
                 raise self._corrupt(
-                    f"{field.name} comes in the character set {charset_of(field.charsetnr)} instead"
-                    f" of its own, {charset}: the session has a character_set_results"
+                    f"{field.name} comes in the character set {comes_in} instead of its own, "
+                    f"{charset}: the session has a character_set_results"
                 )
 
     def _go_on(self) -> None:

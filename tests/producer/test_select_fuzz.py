@@ -19,7 +19,15 @@ from pure import is_compiled, load_pure
 
 PURE = (
     *("purebuffer", "rowbuffer", "rowimage", "rowtext", "rowtemporal", "rowcompressed"),
-    *("rowoldtemporal", "rowplan", "selectvalues", "selecttemporal", "selectplan", "selectimage"),
+    *(
+        "rowoldtemporal",
+        "rowplan",
+        "selectjson",
+        "selectvalues",
+        "selecttemporal",
+        "selectplan",
+        "selectimage",
+    ),
 )
 ROUNDS = 3_000
 DOCUMENT = """{"a": [1, 2.5, "x", null, true, 5000000000], "b": {"c": 18446744073709551615}}"""
