@@ -25,6 +25,15 @@ def pure_rowcodec() -> ModuleType:
     return _pure["rowcodec"]
 
 
+SELECT_NAMES = ("selectjson", "selectvalues", "selecttemporal", "selectplan", "selectimage")
+
+
+@pytest.fixture(scope="session")
+def pure_images() -> ModuleType:
+    """`selectimage` as plain Python."""
+    return load_pure(mysync_producer, *NAMES[:-1], *SELECT_NAMES)["selectimage"]
+
+
 @pytest.fixture(scope="session", params=["compiled", "pure"])
 def rowcodec(request: pytest.FixtureRequest) -> ModuleType:
     if request.param == "pure":
