@@ -71,12 +71,17 @@ class ResultReader:
         try:
             yield
         except (pymysql.err.Error, OSError) as error:
-            self.close()
+            self._fail()
             doing = f"read rows of {self.images.table}"
             raise mysql.error_of(error, doing) from error
         except BaseException:
-            self.close()
+            self._fail()
             raise
+
+    def _fail(self) -> None:
+        """Nothing more comes, nor what of this piece was read."""
+        self.close()
+        self.images.take()
 
     def _begin(self, sql: str) -> None:
         self._done = True  # what is refused leaves nothing to read

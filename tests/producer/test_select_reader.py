@@ -85,6 +85,7 @@ def test_a_killed_query_is_tried_again(source: Source, schema: TableSchema) -> N
         source.sql(f"KILL QUERY {connection.thread_id()}")
         with pytest.raises(TransientError, match=r"read rows of .*1317"):
             drain(reader)
+        assert reader.read(1) is None
         # The error came in its place: nothing is left to be read.
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

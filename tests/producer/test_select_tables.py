@@ -19,7 +19,10 @@ COMMON = {
         "(a INT, b TEXT, c DOUBLE)",
         "VALUES (1, 'a', 1.5), (1, 'a', 1.5), (2, NULL, NULL)",
     ),
-    "odd names": ("(`a``b` INT PRIMARY KEY, `t` INT, `v` TEXT, `n` DATE)", "VALUES (1, 2, 'x', 0)"),
+    "odd names": (
+        "(`a``b` INT PRIMARY KEY, `t` INT, `v` TEXT, `n€ä` DATE)",
+        "VALUES (1, 2, 'x', 0)",
+    ),
     "prefix key": ("(a BLOB, b INT, PRIMARY KEY (a(4)))", "VALUES ('abc', 1), ('bbcdef', 2)"),
     "no columns that are NULL": (
         "(id INT PRIMARY KEY, a INT NOT NULL, b CHAR(3) NOT NULL)",
