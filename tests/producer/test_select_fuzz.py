@@ -103,3 +103,58 @@ def test_what_is_asked_for_fits_what_is_read(source: Source) -> None:
     expected = imported.RowImages(schema, mariadb=source.mariadb).fields
     assert len(schema.columns) + (not source.mariadb) == expected
     assert "`d` * 1e0" in select_list(schema, mariadb=source.mariadb)
+
+
+def framed(whole: list[bytes], first: int) -> bytes:
+    """Packets behind their headers."""
+    return b"".join(
+        len(packet).to_bytes(3, "little") + bytes(((first + i) & 255,)) + packet
+        for i, packet in enumerate(whole)
+    )
+
+
+def walked(
+    build: ModuleType, source: Source, schema: TableSchema, stream: bytes, first: int, most: int
+) -> tuple[bytes, int] | str:
+    """What one walk makes of a stream: images, and where it stopped; or what CorruptResult says."""
+    images = build.RowImages(schema, mariadb=source.mariadb)
+    images.sequence = first
+    try:
+        pos = images.walk(stream, 0, len(stream), most)
+    except CorruptResult as error:
+        return str(error)
+    return images.take(), pos
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_packets_may_end_anywhere(source: Source, pure_images: ModuleType, seed: int) -> None:
+    r = random.Random(seed)
+    schema, whole = packets(source)
+    whole *= 90
+    stream = framed(whole, 250)
+    expected = imported.RowImages(schema, mariadb=source.mariadb)
+    for packet in whole:
+        expected.put(packet, 0, len(packet))
+    everything = expected.take()
+    for build in (imported, pure_images):
+        images = build.RowImages(schema, mariadb=source.mariadb)
+        images.sequence = 250
+        start, found = 0, b""
+        while start < len(stream):
+            data = stream[start : start + r.choice((0, 3, 4, 5, 100, 1000, 10_000))]
+            start += images.walk(data, 0, len(data), r.choice((1, 500, 1 << 30)))
+            found += images.take()
+        assert found == everything
+        assert images.rows == len(whole)
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_damaged_streams_of_packets(source: Source, pure_images: ModuleType, seed: int) -> None:
+    schema, whole = packets(source)
+    stream = framed(whole * 3, 7)
+    good = imported.RowImages(schema, mariadb=source.mariadb)
+    good.sequence = 7
+    assert good.walk(stream, 0, len(stream), 1 << 30) == len(stream)
+    for damaged in mutations([stream], seed, ROUNDS):
+        found = walked(imported, source, schema, damaged, 7, 1 << 30)
+        assert walked(pure_images, source, schema, damaged, 7, 1 << 30) == found
