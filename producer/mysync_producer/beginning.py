@@ -132,28 +132,29 @@ class _Finder:
         gtids = self._logged_before(wanted.file)
         if wanted.pos == FIRST:
             return self._placed(wanted, gtids)
-        begun = BinlogPosition(wanted.file, FIRST)
-        for at, event in self.scan.events(wanted.file):
-            if at.file != wanted.file and wanted.pos == size:
-                return self._placed(BinlogPosition(at.file, FIRST), gtids)  # the same place
+        begun = FIRST
+        for file, pos, event in self.scan.events(wanted.file):
+            beyond = file != wanted.file
+            if beyond and wanted.pos == size:
+                return self._placed(BinlogPosition(file, FIRST), gtids)  # the same place
             if event.flags & ARTIFICIAL:
                 continue
-            if at == wanted and (event.type in BEGINS or event.type in BETWEEN):
+            begins = event.type in BEGINS
+            if pos == wanted.pos and not beyond and (begins or event.type in BETWEEN):
                 return self._placed(wanted, gtids)
-            if event.type in BEGINS:
-                if at.file != wanted.file or at.pos > wanted.pos:
-                    raise self._within(wanted, begun, at)
-                begun = at
+            if begins:
+                if beyond or pos > wanted.pos:
+                    raise self._within(wanted, begun, f"{file}:{pos}")
+                begun = pos
                 _add(gtids, gtid_of(event))
         if wanted != self.end.position:
-            raise self._within(wanted, begun, self.end.position)
+            raise self._within(wanted, begun, str(self.end.position))
         return self._placed(wanted, gtids)
 
-    def _within(
-        self, wanted: BinlogPosition, begun: BinlogPosition, after: BinlogPosition
-    ) -> ConfigError:
+    def _within(self, wanted: BinlogPosition, begun: int, after: str) -> ConfigError:
         return self._refused(
-            f"{wanted} isn't between two transactions; {begun} and {after} are, before and after it"
+            f"{wanted} isn't between two transactions; {wanted.file}:{begun} and {after} are, "
+            "before and after it"
         )
 
     # -- a GTID set

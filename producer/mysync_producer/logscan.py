@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mysync_producer.connection import DumpFrom, Identity, open_dump
 from mysync_producer.events import (
@@ -51,6 +52,7 @@ BETWEEN = frozenset(
 )
 """What stands between transactions."""
 
+_ROTATE = int(EventType.ROTATE)
 _WRAP = 1 << 32
 _PAUSE = 0.2  # seconds
 _EVENTS_A_TURN = 256
@@ -67,13 +69,17 @@ class Head:
     gtids: GtidSet | MariadbGtidSet | None
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A transaction, by what its first event says."""
 
-    at: BinlogPosition
+    file: str
+    pos: int
     event: GtidEvent
     us: int  # when it was committed on this server, as far as the log says
+
+    @property
+    def at(self) -> BinlogPosition:
+        return BinlogPosition(self.file, self.pos)
 
 
 def scanner(pipeline: str) -> Identity:
@@ -106,7 +112,7 @@ class LogScan:
         """How the file begins."""
         created, version = 0, ""
         gtids: GtidSet | MariadbGtidSet | None = None
-        for _, event in self._read(DumpFrom(BinlogPosition(file, FIRST), None)):
+        for _, _, event in self._read(DumpFrom(BinlogPosition(file, FIRST), None)):
             if event.type == EventType.FORMAT_DESCRIPTION:
                 created = event.timestamp
                 version = parse_format_description(event.body).server_version
@@ -122,12 +128,12 @@ class LogScan:
 
     def transactions(self, file: str) -> Iterator[Found]:
         """From the file's beginning to the end, over all files after it."""
-        for at, event in self.events(file):
+        for name, pos, event in self.events(file):
             if event.type in BEGINS:
                 begun = gtid_of(event)
-                yield Found(at, begun, begun.commit_us or event.timestamp * 1_000_000)
+                yield Found(name, pos, begun, begun.commit_us or event.timestamp * 1_000_000)
 
-    def events(self, file: str) -> Iterator[tuple[BinlogPosition, Event]]:
+    def events(self, file: str) -> Iterator[tuple[str, int, Event]]:
         """Each event from the file's beginning to the end, with the place where it begins."""
         return self._read(DumpFrom(BinlogPosition(file, FIRST), None), self.end)
 
@@ -135,7 +141,7 @@ class LogScan:
         """The first transaction that a dump from there delivers; None where there is none yet.
 
         Raises what the server holds against the place."""
-        for _, event in self._read(begin):
+        for _, _, event in self._read(begin):
             if event.type in BEGINS:
                 return gtid_of(event)
             if event.type == EventType.HEARTBEAT and self._is_end(event):
@@ -149,18 +155,25 @@ class LogScan:
 
     def _read(
         self, begin: DumpFrom, end: BinlogPosition | None = None
-    ) -> Iterator[tuple[BinlogPosition, Event]]:
+    ) -> Iterator[tuple[str, int, Event]]:
         """To `end`; without one, as long as it is asked for more."""
-        at, turn = begin.position, 0
+        file, pos, turn = begin.position.file, begin.position.pos, 0
+        limit = _limit(file, end)
         with closing(open_dump(self._settings, begin, self._identity)) as stream:
-            while end is None or at.base != end.base or at < end:
+            while pos < limit:
                 if turn % _EVENTS_A_TURN == 0:
-                    self._turn(at)
+                    self._turn(file, pos)
                 turn += 1
                 self._wait(stream)
                 event = stream.read()
-                yield at, event
-                at = _after(at, event, stream)
+                yield file, pos, event
+                if event.type == _ROTATE:
+                    file, pos = stream.file, stream.position
+                    limit = _limit(file, end)
+                elif event.log_pos and not event.flags & ARTIFICIAL:
+                    # What the server makes up doesn't take any room.
+                    after = pos & -_WRAP | event.log_pos
+                    pos = after + _WRAP if after < pos else after
 
     def _wait(self, stream: BinlogStream) -> None:
         while not stream.pending():
@@ -168,20 +181,18 @@ class LogScan:
             self._tick()
             stream.wait(_PAUSE, self._stop.fileno())
 
-    def _turn(self, at: BinlogPosition) -> None:
+    def _turn(self, file: str, pos: int) -> None:
         self._stop.raise_if_requested()
         self._tick()
         now = time.monotonic()
         if now - self._told >= _TOLD_SECONDS:
             self._told = now
-            log.info("reading the log", at=str(at), end=str(self.end))
+            log.info("reading the log", at=f"{file}:{pos}", end=str(self.end))
 
 
-def _after(at: BinlogPosition, event: Event, stream: BinlogStream) -> BinlogPosition:
-    """Where the next event begins. Events that the server makes up don't take any room."""
-    if event.type == EventType.ROTATE:
-        return BinlogPosition(stream.file, stream.position)
-    if event.flags & ARTIFICIAL or not event.log_pos:
-        return at
-    pos = at.pos & -_WRAP | event.log_pos
-    return BinlogPosition(at.file, pos + _WRAP if pos < at.pos else pos)
+def _limit(file: str, end: BinlogPosition | None) -> int:
+    """The position in the file at which a scan to `end` is over."""
+    here = BinlogPosition(file, FIRST)
+    if end is None or here.base != end.base or here.number < end.number:
+        return 1 << 63
+    return end.pos if here.number == end.number else 0
