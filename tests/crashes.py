@@ -27,6 +27,8 @@ ELSEWHERE = {
     "quarantine.before_commit": "test_quarantine.py",
     "quarantine.after_commit": "test_quarantine.py",
     "producer.introduced": "test_begin_at.py",
+    "transfer.before_commit": "test_transfer_kills.py",
+    "transfer.after_commit": "test_transfer_kills.py",
 }
 POINTS = sorted(crash.list_points().keys() - ELSEWHERE)
 

@@ -108,13 +108,19 @@ class Committer:
         self._commit(due, new)
 
     def _commit(self, due: list[Row], new: Progress) -> None:
-        try:
-            self._attempt(due, new, singly=False)
-        except ApplyRefused as error:
-            if not error.of_rows:
-                raise
-            metrics.count(error)
-            self._settle(due, new)
+        guess = tolerance.guesses(due)
+        while True:
+            try:
+                self._attempt(due, new, singly=False, guess=guess)
+            except ApplyRefused as error:
+                if not error.of_rows:
+                    raise
+                if guess:
+                    guess = False
+                    continue
+                metrics.count(error)
+                self._settle(due, new)
+            return
 
     def _knowable(self, due: list[Row]) -> int:
         """How many rows, from the first on, one transaction may hold."""
@@ -141,7 +147,13 @@ class Committer:
         )
 
     def _attempt(
-        self, due: list[Row], new: Progress, *, singly: bool, more: Sequence[str] = ()
+        self,
+        due: list[Row],
+        new: Progress,
+        *,
+        singly: bool,
+        more: Sequence[str] = (),
+        guess: bool = False,
     ) -> tuple[Row, ApplyRefused] | None:
         """Commits all, or, `singly`, nothing and says which row was refused."""
         busy = shape = 0
@@ -156,7 +168,7 @@ class Committer:
             try:
                 tables = self._bind(rows)
                 began = time.monotonic()
-                events = self._resolve(rows, tables)
+                events = self._resolve(rows, tables, guess=guess)
                 transaction = self._session, self.claimed, new, tables, events, notes
                 if singly:
                     refusal = applier.apply_singly(*transaction)
@@ -236,13 +248,17 @@ class Committer:
                     raise self._failed(error, row) from error
         return tables
 
-    def _resolve(self, rows: list[Row], tables: dict[int, Binding]) -> Sequence[Row]:
+    def _resolve(
+        self, rows: list[Row], tables: dict[int, Binding], *, guess: bool
+    ) -> Sequence[Row]:
         """What has to be written for the rows, strictly."""
         if not rows:
             return rows
         transfers = self._context.bindings.control.transfers
         try:
-            return tolerance.resolve(rows, tables, self._session, transfers.under_way(rows[0].seq))
+            return tolerance.resolve(
+                rows, tables, self._session, transfers.under_way(rows[0].seq), guess=guess
+            )
         except ApplyRefused as error:
             culprit = next(row for row in rows if row.tolerant)
             asked = UnwritableTable(

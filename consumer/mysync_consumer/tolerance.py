@@ -10,7 +10,11 @@ d   deleted, or nothing
 
 Which it is the target is asked before every attempt at a batch, for the keys that the batch looks
 for first; whatever the answer, what the batch itself does to a key says if it is there from then
-on. Keys are told apart by their bytes. Two spellings of one key under its collation do no harm: who
+on. Of an `r` it can be guessed, because its row is hardly ever there: an insert that succeeds is
+the proof, so who guesses and is refused asks after all. Not where the batch deletes the row again:
+folded, nothing would be written and nothing proved.
+
+Keys are told apart by their bytes. Two spellings of one key under its collation do no harm: who
 looks for one of them knows, as the source, the row by exactly these bytes, so an event that made
 them so stands in the batch before, or they were so when it began.
 
@@ -24,7 +28,7 @@ A table without a key has events behind its last `r` only, and they are all stri
 
 A crash leaves nothing of this: the next claim asks again."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from mysync_consumer.bindings import Binding
 from mysync_consumer.coalesce import DELETE, INSERT, UPDATE
@@ -54,17 +58,23 @@ def knowable(rows: Sequence[Row], tables: Tables) -> int:
 
 
 def resolve(
-    rows: Sequence[Row], tables: Tables, session: Session, transferred: Collection[TableId]
+    rows: Sequence[Row],
+    tables: Tables,
+    session: Session,
+    transferred: Collection[TableId],
+    *,
+    guess: bool,
 ) -> Sequence[Row]:
     """The events to write, strictly, for the rows of a batch: `effect` says what for each.
 
-    `transferred` are the tables whose transfer is under way here. A row that is in the result
-    beside another of its seq stands for that one's old image. Raises what `Presence.among` does.
+    `transferred` are the tables whose transfer is under way here; `guess`: that a row which the
+    transfer has read isn't there. A row that is in the result beside another of its seq stands for
+    that one's old image. Raises what `Presence.among` does.
     """
     if not transferred and not any(row.tolerant for row in rows):
         return rows
     _let_checks_be(rows, tables, transferred)
-    missing = _missing(rows, tables, session)
+    missing = _missing(rows, tables, session, guess=guess)
     events = []
     for row in rows:
         if not row.tolerant or not tables[row.schema_id].presence:
@@ -86,6 +96,11 @@ def resolve(
         if row.effect != NOTHING:
             events.append(row)
     return events
+
+
+def guesses(rows: Iterable[Row]) -> bool:
+    """Whether there is anything to guess about."""
+    return any(row.op == READ and row.tolerant for row in rows)
 
 
 def before(row: Row) -> Row:
@@ -118,10 +133,11 @@ def _let_checks_be(rows: Sequence[Row], tables: Tables, transferred: Collection[
             row.flags |= NO_FOREIGN_KEY_CHECKS
 
 
-def _missing(rows: Sequence[Row], tables: Tables, session: Session) -> set[int]:
+def _missing(rows: Sequence[Row], tables: Tables, session: Session, *, guess: bool) -> set[int]:
     """The seqs of the rows that are looked for and aren't there."""
     known: dict[int, dict[bytes, bool]] = {}
-    asked: dict[tuple[int, bool], list[Row]] = {}
+    guessed: dict[tuple[int, bytes], Row] = {}
+    asked: dict[int, list[Row]] = {}
     missing = set()
     for row in rows:
         table = tables[row.schema_id]
@@ -134,19 +150,25 @@ def _missing(rows: Sequence[Row], tables: Tables, session: Session) -> set[int]:
             continue
         key = table.key_after(row) if op == READ else table.key_before(row)
         there = keys.get(key)
-        if there is None:
-            asked.setdefault((row.schema_id, op != READ), []).append(row)
+        if there is None and guess and op == READ:
+            guessed[row.schema_id, key] = row
+            missing.add(row.seq)
+        elif there is None:
+            asked.setdefault(row.schema_id, []).append(row)
         elif not there:
             missing.add(row.seq)
+        elif op == DELETE and (read := guessed.pop((row.schema_id, key), None)) is not None:
+            missing.discard(read.seq)
+            asked.setdefault(row.schema_id, []).append(read)
         keys[key] = op != DELETE
         if op == UPDATE:
             made = table.key_after(row)
             if made != key:
                 keys[key] = False
                 keys[made] = True
-    for (schema_id, likely), some in asked.items():
+    for schema_id, some in asked.items():
         presence = tables[schema_id].presence
         assert presence is not None
-        answers = presence.among(session, some, likely=likely)
+        answers = presence.among(session, some)
         missing |= {row.seq for row, there in zip(some, answers, strict=True) if not there}
     return missing
