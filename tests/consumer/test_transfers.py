@@ -6,6 +6,7 @@ import pytest
 
 from fix_topics import ITEMS, MakeStage, Stage
 from mysync_consumer.transfers import Transfers
+from mysync_lab.sql import SqlServer
 from mysync_schemas.control import Transfer
 from mysync_schemas.table import TableId
 
@@ -71,11 +72,19 @@ def test_every_event_finds_its_row_or_does_without(make: Any) -> None:
     held = {1: 11, 3: 33, 40: 44, 20: 22, 6: 66, 8: 888}
     assert dict(stage.sql("SELECT id, v FROM items")) == held
     with writer:
+        writer.read(items, row(40, 44))  # there, and deleted in the same batch
+        writer.delete(items, row(40, 44))
+        writer.read(items, row(20, 22))
+        writer.update(items, row(20, 22), row(20, 23))
+    stage.wait_applied()
+    del held[40]
+    assert dict(stage.sql("SELECT id, v FROM items")) == held | {20: 23}
+    with writer:
         writer.transfer_end(items)
         writer.update(items, row(8, 888), row(8, 8))
         writer.delete(items, row(3, 33))
     stage.wait_applied()
-    assert dict(stage.sql("SELECT id, v FROM items")) == {1: 11, 40: 44, 20: 22, 6: 66, 8: 8}
+    assert dict(stage.sql("SELECT id, v FROM items")) == {1: 11, 20: 23, 6: 66, 8: 8}
 
 
 def test_keys_that_the_collation_holds_for_equal_are_one_row(make: Any) -> None:
@@ -232,6 +241,49 @@ def test_generated_columns_and_rows_in_parts_arrive(make: Any) -> None:
         (2, "z" * 2000, 3, 4),
         (3, "x" * 3000, 4, 6),
     ]
+
+
+def test_versions_of_rows_arrive_whichever_are_there(
+    make_stage: MakeStage, mariadb_b: SqlServer
+) -> None:
+    stage = make_stage(mariadb_b, topics={"partitions": 2})
+    stage.begin("CREATE TABLE items (id INT PRIMARY KEY, v INT) WITH SYSTEM VERSIONING")
+    writer, items = stage.writer, stage.items
+    now = (2**31 - 1) * 10**6 + 999_999
+
+    def version(id_: int, v: int, start: int, end: int = now) -> dict[str, Any]:
+        return {"id": id_, "v": v, "row_start": start * 10**6, "row_end": min(end * 10**6, now)}
+
+    with writer:
+        writer.transfer_begin(items, empty=False)
+        writer.read(items, version(1, 1, 1000, 2000))
+        writer.read(items, version(1, 2, 2000))
+        writer.insert(items, version(4, 4, 2500))
+    stage.ready()
+    stage.wait_applied()
+    with writer:
+        writer.update(items, version(1, 2, 2000), version(1, 3, 3000))
+        writer.insert(items, version(1, 2, 2000, 3000))
+        writer.update(items, version(2, 2, 1000), version(2, 3, 3000))  # not there
+        writer.insert(items, version(2, 2, 1000, 3000))
+        writer.update(items, version(3, 3, 1000), version(3, 3, 1000, 4000))  # ended, not there
+        writer.update(items, version(4, 4, 2500), version(4, 4, 2500, 4000))  # ended
+        writer.read(items, version(1, 1, 1000, 2000))  # there
+        writer.transfer_end(items)
+    stage.wait_applied()
+    found = stage.sql(
+        "SELECT id, v, UNIX_TIMESTAMP(row_start) FROM items FOR SYSTEM_TIME ALL ORDER BY 1, 3"
+    )
+    assert [(id_, v, int(start)) for id_, v, start in found] == [
+        (1, 1, 1000),
+        (1, 2, 2000),
+        (1, 3, 3000),
+        (2, 2, 1000),
+        (2, 3, 3000),
+        (3, 3, 1000),
+        (4, 4, 2500),
+    ]
+    assert stage.sql("SELECT id FROM items ORDER BY id") == [(1,), (2,)]
 
 
 PARENT = "CREATE TABLE parent (id INT PRIMARY KEY, n INT)"
