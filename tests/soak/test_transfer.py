@@ -7,9 +7,8 @@ import time
 import pytest
 
 from fix_pipeline import MakeReplica
-from mysync_lab.layout import wait_until
 from mysync_lab.tables import rows
-from transfer_rig import FRESH, done, filled, settle, wait_done
+from transfer_rig import FRESH, filled, settle, transfers, wait_done
 
 pytestmark = pytest.mark.soak
 
@@ -44,12 +43,13 @@ def test_five_million_rows_are_transferred_under_writes_and_kills(
     producer = replica.pipeline.producer()
     members = [replica.pipeline.consumer() for _ in range(2)]
     kills = 0
-    due = time.monotonic() + 5
+    sent = 0
 
     def kill_now_and_then() -> None:
-        nonlocal kills, due
-        if time.monotonic() >= due:
-            due = time.monotonic() + random_.uniform(2, 8)
+        """So often that they are spread over the whole transfer, however fast the machine is."""
+        nonlocal kills, sent
+        sent = max(sent, sum(each["rows"] for each in transfers(producer)))
+        if sent >= (kills + 1) * total / (KILLS + 5):
             service = random_.choice((producer, producer, *members))
             service.kill()
             service.start()
@@ -61,11 +61,8 @@ def test_five_million_rows_are_transferred_under_writes_and_kills(
             service.start()
         wait_done(replica, producer, PATIENCE, kill_now_and_then)
         seconds = time.monotonic() - began
-        while kills < KILLS:
-            due = 0.0
-            kill_now_and_then()
-            wait_until(lambda: done(producer), "the producer", 60)
         counts = writers.counts
+    assert kills >= KILLS
     settle(replica, PATIENCE)
     replica.assert_equal()
     print(
