@@ -147,31 +147,31 @@ class Producer:
         while not self.stop.requested:
             try:
                 stream, capture = retry_forever(session.open, self.stop, doing="open the dump")
+                with closing(stream):
+                    self._follow(session, stream, capture)
             except (PositionLost, SourceDiverged) as error:
                 if self.settings.transfer.on_lost_position == "stop":
                     raise
-                session.begin_again(error)
-                return
-            try:
-                self._stream(session, stream, capture)
-            except ConnectionLost as error:
-                session.lost(capture, error)
-                self.stop.wait(self._pause())
-            except (PositionLost, SourceDiverged) as error:
-                session.keep_whole(capture)
-                if self.settings.transfer.on_lost_position == "stop":
-                    raise
+                # What is half sent is aborted first: the same is found again.
                 if not session.publisher.open:
                     session.begin_again(error)
                 return
-            except DataError:
-                session.keep_whole(capture)
-                raise
-            except SchemaError as error:
-                session.keep_whole(capture)
-                raise CorruptEvent(f"what can't be read: {error}", where=capture.where) from error
-            finally:
-                stream.close()
+
+    def _follow(self, session: Session, stream: BinlogStream, capture: Capture) -> None:
+        """One dump, to whatever ends it; keeps what is whole."""
+        try:
+            self._stream(session, stream, capture)
+        except ConnectionLost as error:
+            session.lost(capture, error)
+            self.stop.wait(self._pause())
+        except DataError as error:
+            session.keep_whole(capture)
+            if isinstance(error, CorruptEvent):
+                session.explain()
+            raise
+        except SchemaError as error:
+            session.keep_whole(capture)
+            raise CorruptEvent(f"what can't be read: {error}", where=capture.where) from error
 
     def _stream(self, session: Session, stream: BinlogStream, capture: Capture) -> None:
         """The main loop."""

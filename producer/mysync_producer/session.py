@@ -6,6 +6,7 @@ the last committed one: a dump is always opened from there.
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from mysync_producer import metrics, points
@@ -38,7 +39,13 @@ from mysync_producer.transfers import Transfers
 from mysync_producer.xa import XaTransactions
 from mysync_producer.xatopic import XaTopic
 from mysync_runtime.crash import crash_point
-from mysync_runtime.errors import ConnectionLost, MysyncError, PreflightError
+from mysync_runtime.errors import (
+    ConnectionLost,
+    MysyncError,
+    PositionLost,
+    PreflightError,
+    SourceDiverged,
+)
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.log import get_logger
 from mysync_runtime.metrics import version
@@ -247,6 +254,21 @@ class Session:
         )
         self.publisher.commit(state, self._transfers.unsaved())
         self.commits += 1
+
+    def explain(self) -> None:
+        """After the log couldn't be read on: raises PositionLost or SourceDiverged where that is
+        why. A RESET under a running dump of MySQL looks like a damaged file."""
+        try:
+            with closing(Source.connect(self.settings.source)) as source:
+                verify_source(source, self.state, self.stop)
+                same = source.server() == self.state.server
+            if same:
+                identity = identity_of(self.settings, self.info.uuid)
+                verify_file(self.settings.source, self.state, identity, self.stop, self.alive)
+        except (PositionLost, SourceDiverged):
+            raise
+        except MysyncError as error:
+            log.warning("the source can't be asked for the reason", error=str(error))
 
     # -- Kafka
 

@@ -4,6 +4,7 @@ longer than what was read: the producer stops, and says what became of the log."
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,22 @@ def test_a_log_that_was_begun_anew_and_is_longer_now_is_another_one(
     reset(server)
     write(published, 40)
     check(published, row("a log begun anew that is longer than what was read"))
+
+
+@pytest.mark.parametrize("name", ["own_mysql", "own_mariadb"])
+def test_a_log_that_is_begun_anew_under_a_running_producer_is_another_one(
+    name: str, request: pytest.FixtureRequest, begun: Begun
+) -> None:
+    server = request.getfixturevalue(name)
+    reset(server)
+    published = begun(server)
+    published.start()
+    published.catch_up()
+    reset(server)
+    write(published, 40)
+    # How far the new log has come when the dump is asked for again decides which words are said.
+    refusal = row("a log begun anew that is longer than what was read")
+    replace(refusal, words=("Point `source`",)).check(*ended(published.producer))
 
 
 def test_a_log_that_was_begun_anew_has_fewer_files(own_mysql: SqlServer, begun: Begun) -> None:
