@@ -40,16 +40,16 @@ class Point:
 class History:
     """Of a pipeline that began before its database was there."""
 
-    def __init__(self, replica: Replica) -> None:
+    def __init__(self, replica: Replica, large: float = 0.01) -> None:
         self.replica = replica
-        self.bank = Bank(replica.db, large=0.01)
+        self.bank = Bank(replica.db, large=large)
         self.producer = replica.pipeline.producer().start().wait_ready()
         with replica.source.connect() as sql, sql.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {replica.db}")
         replica.on_source(*self.bank.tables())
         self._phases = 0
 
-    def write(self, transactions: int, seed: str) -> Point:
+    def write(self, transactions: int, seed: str, seconds: float = PATIENCE) -> Point:
         """So many transactions, statements among them; then everybody stops."""
         self._phases += 1
         chance = random.Random(seed)
@@ -62,10 +62,10 @@ class History:
                         writers.counts.transactions >= enough or not writers.running
                     ),
                     "traffic",
-                    PATIENCE,
+                    seconds,
                 )
                 self.replica.on_source(statement.format(self._phases))
-            writers.wait()
+            writers.wait(seconds)
         return self.point()
 
     def point(self) -> Point:
@@ -96,6 +96,11 @@ def content_of(server: SqlServer, db: str) -> Content:
             cursor.execute(f"SELECT * FROM {table}")
             found[str(table)] = made, sorted(cursor.fetchall(), key=repr)
     return found
+
+
+def differing(found: Content, wanted: Content) -> list[str]:
+    """The tables that aren't the same."""
+    return [t for t in sorted(found.keys() | wanted.keys()) if found.get(t) != wanted.get(t)]
 
 
 def wipe(server: SqlServer, replica: Replica) -> None:

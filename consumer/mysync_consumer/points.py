@@ -32,6 +32,10 @@ class Rule(Protocol):
         """Is shown every statement, after all records."""
         ...
 
+    def enough(self) -> bool:
+        """Whether the point is certain when all partitions are at their ends for now."""
+        ...
+
     def found(self) -> int | None:
         """E; None if the stream doesn't reach the point."""
         ...
@@ -93,13 +97,16 @@ class AfterGtids:
                 self._known[head.partition] = known
             if known[1]:
                 self.last = max(self.last, head.seq)
-        elif head.more and self._known[head.partition][1]:
+        elif head.more and self._known.get(head.partition, (None, False))[1]:
             self.last = max(self.last, head.seq)
         return False
 
     def statement(self, ddl: Ddl) -> None:
         if ddl.seq < self.beat and self._has(ddl.gtid):
             self.last = max(self.last, ddl.seq)
+
+    def enough(self) -> bool:
+        return False
 
     def found(self) -> int | None:
         if self.beat == NEVER:
@@ -141,6 +148,9 @@ class AfterPosition:
         if self._is_behind(ddl.file, ddl.pos):
             self.first = min(self.first, ddl.seq)
 
+    def enough(self) -> bool:
+        return False
+
     def found(self) -> int | None:
         return min(self.first, self.beat) if self.beat != NEVER else None
 
@@ -173,9 +183,13 @@ class BeforeTime:
         if (ddl.context.timestamp_us or 0) >= self.ts_us:
             self.first = min(self.first, ddl.seq)
 
+    def enough(self) -> bool:
+        return self.first == NEVER and self.found() is not None
+
     def found(self) -> int | None:
         if self.first != NEVER:
             return self.first
+        # Of all partitions: that a later one isn't seen there yet changes nothing before it.
         last = min(self._beats.values(), key=lambda beat: beat.seq, default=None)
         return last.seq if last is not None and last.ts >= self.ts_us else None
 
@@ -189,15 +203,15 @@ class BeforeOffset:
     first: int = NEVER
 
     def take(self, head: Head) -> bool:
-        if head.partition != self.partition:
-            return True
-        if head.offset >= self.offset:
-            self.first = head.txn_seq
-            return True
-        return False
+        if head.partition == self.partition and head.offset >= self.offset:
+            self.first = min(self.first, head.txn_seq)
+        return head.seq > self.first
 
     def statement(self, ddl: Ddl) -> None:
         pass
+
+    def enough(self) -> bool:
+        return False
 
     def found(self) -> int | None:
         return self.first if self.first != NEVER else None

@@ -5,7 +5,7 @@ so many records' offset is kept, from which the exact border is then looked up. 
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ from mysync_schemas.errors import SchemaError
 from mysync_schemas.markers import Heartbeat
 
 INDEX_EVERY = 500
-PATIENCE = 15.0
+PATIENCE = 12.0
 """Seconds that the topic's end is waited at: an idle producer's next heartbeat may name the
 point."""
 
@@ -74,7 +74,7 @@ class Resolver:
         with closing(kafka.reader(self._settings)) as consumer:
             lows = self._lows(consumer)
             finished: set[int] = set()
-            for head in self._read(consumer, lows, 0.0, finished):
+            for head in self._read(consumer, lows, finished):
                 heads[head.partition] = head
                 finished.add(head.partition)
         return lows, heads
@@ -87,7 +87,7 @@ class Resolver:
         with closing(kafka.reader(self._settings)) as consumer:
             lows = self._lows(consumer)
             finished: set[int] = set()
-            for head in self._read(consumer, lows, PATIENCE, finished):
+            for head in self._read(consumer, lows, finished, rule.enough):
                 count += 1
                 if head.beat is not None:
                     self._beat = head.beat
@@ -117,7 +117,7 @@ class Resolver:
         last: tuple[int, Source | None] = (0, None)
         empty = set(starts)
         finished: set[int] = set()
-        for head in self._read(consumer, starts, 0.0, finished):
+        for head in self._read(consumer, starts, finished):
             partition, offset = head.partition, head.offset
             if head.seq < seq:
                 empty.discard(partition)
@@ -146,27 +146,36 @@ class Resolver:
         return {p: kafka.watermarks(consumer, topic, p)[0] for p in range(self._partitions)}
 
     def _read(
-        self, consumer: Consumer, starts: Offsets, patience: float, finished: set[int]
+        self,
+        consumer: Consumer,
+        starts: Offsets,
+        finished: set[int],
+        enough: Callable[[], bool] = lambda: True,
     ) -> Iterator[Head]:
-        """The records of each partition until it is in `finished`, or all others have been at their
-        end for `patience` seconds."""
+        """The records of each partition until it is in `finished`; or until all others were at
+        their ends and it is `enough`, or PATIENCE has passed since."""
         consumer.assign([self._place(p, offset) for p, offset in starts.items()])
         left = set(starts)
         ended: set[int] = set()
-        since = time.monotonic()
-        while left - ended or (left and time.monotonic() < since + patience):
+        deadline: float | None = None
+        while left:
+            if deadline is None and not left - ended:
+                deadline = time.monotonic() + PATIENCE
+            if deadline is not None and (enough() or time.monotonic() > deadline):
+                break
             self._stop.raise_if_requested()
             first = consumer.poll(0.1)
             for message in [] if first is None else [first, *consumer.consume(1000, 0)]:
                 partition = message.partition() or 0
                 if partition not in left:
                     continue  # fetched before
-                found = self._head(message)
-                if found is None:
+                error = message.error()
+                if error is not None and error.code() == KafkaError._PARTITION_EOF:
                     ended.add(partition)
                     continue
-                ended.discard(partition)
-                since = time.monotonic()
+                found = self._head(message)
+                if found is None:
+                    continue
                 yield found
                 if partition in finished:
                     left.discard(partition)
@@ -174,19 +183,19 @@ class Resolver:
         consumer.unassign()
 
     def _head(self, message: Message) -> Head | None:
-        """The record; None at a partition's end."""
+        """The record; None for what passes."""
         error, value, offset = message.error(), message.value(), message.offset()
         where = f"{message.topic()}/{message.partition()}, offset {offset}"
         if error is not None:
-            if error.code() == KafkaError._PARTITION_EOF:
+            if (bad := kafka.error_of(error, "read the rows topic", where)).retriable:
                 return None
-            raise kafka.error_of(error, "read the rows topic", where)
+            raise bad
         if value is None or offset is None:
             raise LogHole("a record without a value", where=where)
         try:
             return read_head(message.partition() or 0, offset, value, self._markers)
-        except SchemaError as bad:
-            raise CorruptEvent(f"a record can't be read: {bad}", where=where) from bad
+        except SchemaError as wrong:
+            raise CorruptEvent(f"a record can't be read: {wrong}", where=where) from wrong
 
     def _place(self, partition: int, offset: int = 0) -> TopicPartition:
         return TopicPartition(self._settings.rows_topic, partition, offset)
@@ -194,10 +203,8 @@ class Resolver:
     def _unknown(self, text: str) -> PointUnknown:
         beat = self._beat
         if beat is None:
-            return PointUnknown(
-                f"the topics don't have the point {text}: they have no heartbeat yet"
-            )
+            return PointUnknown(f"the topics don't have {text}: they have no heartbeat yet")
         upto = f"{beat.file}:{beat.pos}"
         if beat.gtid_set:
             upto += f", GTID set {beat.gtid_set}"
-        return PointUnknown(f"the topics don't have the point {text}: they end at {upto}")
+        return PointUnknown(f"the topics don't have {text}: they end at {upto}")
