@@ -8,12 +8,15 @@ is read beyond a packet's end, and a packet that isn't exactly such a row is a C
 is held then is void.
 """
 
+from collections.abc import Mapping
+
 import cython
 
 from mysync_producer.rowbuffer import RowBuffer
 from mysync_producer.rowerrors import BadValue, CorruptResult
 from mysync_producer.selectplan import image_values
 from mysync_producer.selectvalues import ImageValue
+from mysync_schemas.charset import UNICODE, Charset
 from mysync_schemas.table import Column, TableSchema
 
 if not cython.compiled:
@@ -42,11 +45,14 @@ class RowImages:
     `charsets`: of the SELECT's expressions; None where text isn't in a column's own character set.
     """
 
-    def __init__(self, schema: TableSchema, *, mariadb: bool) -> None:
+    def __init__(
+        self, schema: TableSchema, *, mariadb: bool, charsets: Mapping[str, Charset] = UNICODE
+    ) -> None:
+        """`charsets`: those of the table's plan, for labels."""
         columns = sorted(schema.columns, key=lambda column: column.ordinal)
         self.table = str(schema.table_id)
         self.names = [column.name for column in columns]
-        self.columns: list[ImageValue] = image_values(schema, mariadb=mariadb)
+        self.columns: list[ImageValue] = image_values(schema, mariadb=mariadb, charsets=charsets)
         for index, column in enumerate(self.columns):
             column.null_byte = index >> 3
             column.null_bit = 1 << (index & 7)

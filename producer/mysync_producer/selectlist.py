@@ -4,7 +4,8 @@ Most columns are asked for as they are: with character_set_results=NULL text com
 own character set, byte by byte, and BIT, GEOMETRY and VECTOR as their bytes. The others:
 
 - FLOAT and DOUBLE times 1e0: a double, shown with as many digits as give it back (and -0 as such);
-- ENUM and SET as numbers: two labels may look alike, and the error value looks like an empty one;
+- ENUM and SET as numbers: two labels may look alike, and the error value looks like an empty one.
+  Where the definition may show a label wrongly, its text is asked for too and compared;
 - MariaDB's INET4, INET6 and UUID as the bytes that it stores;
 - MySQL's JSON as its text and, as a second expression, the types of all its values (`selectjson`).
 """
@@ -19,7 +20,7 @@ from mysync_schemas.longunique import is_hash
 from mysync_schemas.table import Column, TableSchema
 from mysync_schemas.types import Kind, kind_of
 
-__all__ = ["SESSION", "from_suffix", "select_list", "typed_json"]
+__all__ = ["SESSION", "doubtful_labels", "from_suffix", "select_list", "typed_json"]
 
 _SETTINGS: Final = (
     "sql_mode = 'ALLOW_INVALID_DATES'",
@@ -36,7 +37,7 @@ while isn't cut off by the server, nor is one that takes long."""
 
 
 def select_list(schema: TableSchema, *, mariadb: bool) -> str:
-    """The expressions for all columns, in their order; MySQL's JSON columns have two.
+    """The expressions for all columns, in their order; some columns have two.
 
     Raises NotReadable for what no SELECT shows.
     """
@@ -56,6 +57,12 @@ def typed_json(column: Column, *, mariadb: bool) -> bool:
     return column.data_type == "json" and not mariadb
 
 
+def doubtful_labels(column: Column) -> bool:
+    """Whether the column has a second expression: information_schema shows `?` for what isn't text,
+    which only the values tell from a label with that sign."""
+    return any("?" in label for label in column.labels)
+
+
 def _expressions(schema: TableSchema, column: Column, mariadb: bool) -> Iterator[str]:
     name = quote(column.name)
     if is_hash(column.name, column.expression):
@@ -70,6 +77,8 @@ def _expressions(schema: TableSchema, column: Column, mariadb: bool) -> Iterator
         case Kind.ENUM | Kind.SET:
             # MySQL makes a DOUBLE of a SET plus 0, MariaDB warns of a CAST of 64 labels.
             yield f"{name} + 0" if mariadb else f"CAST({name} AS UNSIGNED)"
+            if doubtful_labels(column):
+                yield name
         case Kind.JSON if typed_json(column, mariadb=mariadb):
             yield name
             yield _types(name, holes=not schema.identity)

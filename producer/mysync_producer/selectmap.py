@@ -16,7 +16,7 @@ from mysync_schemas.charset import UNICODE, Charset
 from mysync_schemas.table import Column, TableSchema
 from mysync_schemas.types import UNREADABLE
 
-__all__ = ["octets_of", "table_map_of"]
+__all__ = ["labels_of", "octets_of", "table_map_of"]
 
 _NUMERIC: Final = frozenset(
     {"tinyint", "smallint", "mediumint", "int", "bigint", "float", "double", "decimal", "year"}
@@ -47,7 +47,7 @@ def table_map_of(
         unsigned=tuple(
             column.unsigned if column.data_type in _NUMERIC else None for column in columns
         ),
-        labels=tuple(_labels(column, charsets) for column in columns),
+        labels=tuple(labels_of(column, charsets) for column in columns),
     )
 
 
@@ -94,7 +94,8 @@ def _meta(column: Column) -> int:
     return 0
 
 
-def _labels(column: Column, charsets: Mapping[str, Charset]) -> tuple[bytes, ...] | None:
+def labels_of(column: Column, charsets: Mapping[str, Charset]) -> tuple[bytes, ...] | None:
+    """Of ENUM and SET: the labels in the column's character set."""
     if column.data_type not in ("enum", "set"):
         return None
     return tuple(_label(label, column.charset or "binary", charsets) for label in column.labels)

@@ -1,8 +1,10 @@
 """From a table version to what turns its shown values into image values."""
 
+from collections.abc import Mapping, Sequence
+
 from mysync_producer.rowerrors import NotReadable
 from mysync_producer.rowplan import type_of
-from mysync_producer.selectlist import typed_json
+from mysync_producer.selectlist import doubtful_labels, typed_json
 from mysync_producer.selectmap import octets_of, table_map_of
 from mysync_producer.selecttemporal import (
     DatetimeValue,
@@ -22,10 +24,12 @@ from mysync_producer.selectvalues import (
     ImageValue,
     IntValue,
     JsonValue,
+    LabelValue,
     SizedValue,
     YearValue,
 )
 from mysync_producer.tablemap import ColumnType
+from mysync_schemas.charset import Charset
 from mysync_schemas.table import Column, TableSchema
 
 __all__ = ["image_values"]
@@ -42,17 +46,21 @@ _TEMPORALS = {
 }
 
 
-def image_values(schema: TableSchema, *, mariadb: bool) -> list[ImageValue]:
+def image_values(
+    schema: TableSchema, *, mariadb: bool, charsets: Mapping[str, Charset]
+) -> list[ImageValue]:
     """One for each column, in the table's order."""
-    metas = table_map_of(schema, mariadb=mariadb).metas
+    table_map = table_map_of(schema, mariadb=mariadb, charsets=charsets)
     columns = sorted(schema.columns, key=lambda column: column.ordinal)
     return [
-        _image_value(schema, column, meta, mariadb)
-        for column, meta in zip(columns, metas, strict=True)
+        _image_value(schema, column, meta, labels or (), mariadb)
+        for column, meta, labels in zip(columns, table_map.metas, table_map.labels, strict=True)
     ]
 
 
-def _image_value(schema: TableSchema, column: Column, meta: int, mariadb: bool) -> ImageValue:
+def _image_value(
+    schema: TableSchema, column: Column, meta: int, labels: Sequence[bytes], mariadb: bool
+) -> ImageValue:
     nullable = column.nullable
     kind = type_of(column)
     if kind in _TEMPORALS:
@@ -60,6 +68,11 @@ def _image_value(schema: TableSchema, column: Column, meta: int, mariadb: bool) 
     match kind:
         case ColumnType.ENUM | ColumnType.SET:
             width = meta >> 8
+            if doubtful_labels(column):
+                known = list(labels)
+                return LabelValue(
+                    nullable, width, known, kind == ColumnType.SET, _unlike(schema, column)
+                )
             # MariaDB shows a SET of 64 labels as a signed number.
             least = 1 << 63 if width == 8 else 0
             return IntValue(nullable, width, least, (1 << 8 * width) - 1)
@@ -103,4 +116,12 @@ def _inexact(schema: TableSchema, column: Column) -> NotReadable:
         column.name,
         "SQL doesn't show all of how a document is stored (it holds a DECIMAL, or was updated in "
         "place), and the table has no key, so that rows are found by what is stored",
+    )
+
+
+def _unlike(schema: TableSchema, column: Column) -> NotReadable:
+    return NotReadable(
+        str(schema.table_id),
+        column.name,
+        "a row has a label that isn't text, and the table's definition shows another in its place",
     )

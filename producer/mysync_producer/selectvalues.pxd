@@ -92,3 +92,13 @@ cdef class JsonValue(ImageValue):
 
     @cython.locals(value=bytes)
     cdef int put_pair(self, const unsigned char *src, Py_ssize_t pos, Py_ssize_t end, Py_ssize_t more, Py_ssize_t stop, RowBuffer out) except -1
+
+
+cdef class LabelValue(ImageValue):
+    cdef IntValue number
+    cdef list labels
+    cdef bint many
+    cdef object refusal
+
+    cdef int put_pair(self, const unsigned char *src, Py_ssize_t pos, Py_ssize_t end, Py_ssize_t more, Py_ssize_t stop, RowBuffer out) except -1
+    cdef object text_of(self, object number)

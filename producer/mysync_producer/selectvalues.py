@@ -331,3 +331,33 @@ class JsonValue(ImageValue):
         put_little(out, len(value), 4)
         out.put_object(value)
         return 0
+
+
+class LabelValue(ImageValue):
+    """ENUM or SET: its number, and its text in the column's character set, which has to be that of
+    `labels`: else `refusal` is raised."""
+
+    def __init__(
+        self, nullable: bool, width: int, labels: list[bytes], many: bool, refusal: Exception
+    ) -> None:
+        ImageValue.__init__(self, nullable)
+        self.paired = True
+        self.number = IntValue(nullable, width, 1 << 63 if width == 8 else 0, (1 << 8 * width) - 1)
+        self.labels = labels
+        self.many = many
+        self.refusal = refusal
+
+    def put_pair(self, src: bytes, pos: int, end: int, more: int, stop: int, out: RowBuffer) -> int:
+        self.number.put(src, pos, end, out)
+        if src[more:stop] != self.text_of(int(src[pos:end])):
+            raise self.refusal
+        return 0
+
+    def text_of(self, number: int) -> bytes | None:
+        """The text of a number; None where it has none."""
+        if self.many:
+            chosen = [label for bit, label in enumerate(self.labels) if number >> bit & 1]
+            return b",".join(chosen)
+        if number == 0:
+            return b""
+        return self.labels[number - 1] if number <= len(self.labels) else None

@@ -43,9 +43,8 @@ def read_images(
 ) -> list[bytes]:
     """The pieces in which the table's rows come."""
     with reading(source) as connection:
-        reader = ResultReader(
-            connection, select(source, schema, rest), images(schema, mariadb=source.mariadb)
-        )
+        rows = images(schema, mariadb=source.mariadb, charsets=source.charsets(schema))
+        reader = ResultReader(connection, select(source, schema, rest), rows)
         pieces = []
         while (piece := reader.read(most)) is not None:
             pieces.append(piece)

@@ -122,6 +122,18 @@ def test_values_of_every_size(source: Source) -> None:
     assert_same(source, "t", source.capture(f"INSERT INTO t VALUES {rows}"), "ORDER BY id")
 
 
+@pytest.mark.parametrize("kind", ["ENUM", "SET"])
+def test_labels_that_the_definition_shows_as_a_question_mark(source: Source, kind: str) -> None:
+    source.sql("SET sql_mode = ''", "DROP TABLE IF EXISTS t")
+    labels = f"{kind}('a', '?', 'b?', X'80') CHARACTER SET utf8mb4"
+    source.sql(f"CREATE TABLE t (id INT PRIMARY KEY, a {labels})")
+    events = source.capture("INSERT INTO t VALUES (1, 1), (2, 2), (3, 3), (4, NULL), (5, 0)")
+    assert_same(source, "t", events)
+    source.sql("INSERT INTO t VALUES (6, 4)" if kind == "ENUM" else "INSERT INTO t VALUES (6, 9)")
+    with pytest.raises(NotReadable, match=r"t, column a: .* label that isn't text"):
+        selected(source, source.describe("t"))
+
+
 def test_the_hash_of_a_long_unique_key_is_refused(mariadb_source: Source) -> None:
     source = mariadb_source
     source.sql("DROP TABLE IF EXISTS t", "CREATE TABLE t (id INT PRIMARY KEY, a TEXT UNIQUE)")
