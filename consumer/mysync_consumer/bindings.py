@@ -4,7 +4,7 @@ Each claim reads the definitions of the target's tables that it writes, and make
 row images from them (`Layouts`: neither is shared by threads). A definition is read again after its
 shape check has failed; layouts are made again when the control topic knows more of any table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from mysync_consumer import foreignkeys, target
@@ -51,8 +51,7 @@ class Binding:
         self.joined = joined
         referred = joined.cascading_of(schema.table_id) if joined is not None else frozenset()
         self._is_parent = bool(referred)
-        ordered = sorted(schema.columns, key=lambda column: column.ordinal)
-        self._referred = [i for i, column in enumerate(ordered) if column.name in referred]
+        self._referred = places(schema, referred)
         self.independent = joined is None
         self.coalesced = (
             schema.routing.mode == "key"
@@ -78,7 +77,7 @@ class Binding:
             return False
         if not foreignkeys.relies_on_cascades(row.flags):
             return False
-        if row.op == DELETE:
+        if row.op == DELETE or self._referred is None:
             return True
         old = column_slices(row.reader, row.value, row.before_start, row.before_end)
         new = column_slices(row.reader, row.value, row.after_start, row.after_end)
@@ -98,6 +97,14 @@ class Binding:
             first.value[first.before_start : first.before_end]
             == last.value[last.after_start : last.after_end]
         )
+
+
+def places(schema: TableSchema, names: Iterable[str]) -> list[int] | None:
+    """Where columns stand in a row, whatever case their names are in; None if some aren't known."""
+    ordered = sorted(schema.columns, key=lambda column: column.ordinal)
+    known = {column.name.lower(): i for i, column in enumerate(ordered)}
+    found = [known.get(name.lower(), -1) for name in names]
+    return None if -1 in found else found
 
 
 def secondary_unique(schema: TableSchema) -> bool:

@@ -18,7 +18,7 @@ PASSIVE = frozenset({"NO ACTION", "RESTRICT", ""})
 @dataclass(frozen=True, slots=True)
 class Component:
     """Tables joined by foreign keys, directly or through others. `cascading`: the columns that keys
-    refer to which write rows by themselves, as pairs of table and name."""
+    refer to which write rows by themselves, as pairs of table and name ("": not known)."""
 
     members: frozenset[TableId]
     cascades: bool
@@ -80,7 +80,8 @@ def components(tables: Iterable[TableSchema]) -> Mapping[TableId, Component]:
             parent = parent_of(key)
             leader[find(schema.table_id)] = find(parent)
             if acts(key):
-                cascading += ((parent, column) for column in key.referenced_columns)
+                # "" stands for columns that aren't known.
+                cascading += ((parent, column) for column in key.referenced_columns or ("",))
     active: dict[TableId, set[tuple[TableId, str]]] = {}
     for each in cascading:
         active.setdefault(find(each[0]), set()).add(each)

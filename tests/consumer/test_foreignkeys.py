@@ -3,8 +3,9 @@
 import pytest
 
 from fix_topics import MakeStage
+from mysync_consumer.bindings import places
 from mysync_consumer.foreignkeys import components, emitted_flags, with_cascade_groups
-from mysync_schemas.table import ForeignKey, TableId, TableSchema
+from mysync_schemas.table import Column, ForeignKey, TableId, TableSchema
 
 
 def table(name: str, *parents: str, on_delete: str = "RESTRICT") -> TableSchema:
@@ -47,6 +48,31 @@ def test_one_cascading_key_makes_the_whole_component_cascade() -> None:
     found = components([table("a", "p", on_delete="CASCADE"), table("p", "root"), table("x", "y")])
     assert found[TableId("d", "root")].cascades
     assert not found[TableId("d", "x")].cascades
+
+
+def test_a_key_cascades_too_whose_columns_are_not_known() -> None:
+    child = table("a", "p", on_delete="UNKNOWN")
+    (key,) = child.foreign_keys
+    told = child.model_copy(
+        update={"foreign_keys": (key.model_copy(update={"referenced_columns": ()}),)}
+    )
+    parent = TableId("d", "p")
+    known, unknown = (components([each])[parent] for each in (child, told))
+    assert (known.cascades, known.cascading_of(parent)) == (True, {"id"})
+    assert (unknown.cascades, unknown.cascading_of(parent)) == (True, {""})
+    assert known.cascading_of(TableId("d", "a")) == set()
+    schema = TableSchema(
+        id=1,
+        db="d",
+        table="p",
+        create_sql="",
+        columns=(
+            Column(name="b", ordinal=2, column_type="int", data_type="int", nullable=False),
+            Column(name="ID", ordinal=1, column_type="int", data_type="int", nullable=False),
+        ),
+    )
+    assert places(schema, known.cascading_of(parent)) == [0]
+    assert places(schema, unknown.cascading_of(parent)) is None
 
 
 def test_a_table_may_refer_to_itself() -> None:
