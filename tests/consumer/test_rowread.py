@@ -117,6 +117,16 @@ def test_nulls_decode_to_none(hot: Hot) -> None:
     }
 
 
+@pytest.mark.parametrize("op", ["c", "u", "d", "r"])
+@pytest.mark.parametrize("snapshot", ["false", "true", "last"])
+def test_what_is_written_for_an_event_is_what_it_says(hot: Hot, op: str, snapshot: str) -> None:
+    images = {"c": (None, ROW), "r": (None, ROW), "u": (ROW, ROW), "d": (ROW, None)}[op]
+    value = RECORDS.encode(op, *images, snapshot=snapshot)
+    row = hot.rowread.read_row(hot.rowread.TableReader(SCHEMA), value)
+    assert (chr(row.op), chr(row.effect)) == (op, "c" if op == "r" else op)
+    assert row.tolerant == (snapshot != "false")
+
+
 def test_key_bytes_are_the_identity_columns_alone(hot: Hot) -> None:
     schema = schema_of(identity=("id", "name"))
     reader = hot.rowread.TableReader(schema)

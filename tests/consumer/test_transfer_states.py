@@ -3,7 +3,16 @@
 import json
 from typing import Any
 
+import pytest
+
 from fix_topics import ITEMS, MakeStage, Stage
+from mysync_consumer import checkpoint
+from mysync_consumer.checkpoint import Claimed
+from mysync_consumer.errors import ClaimLost
+from mysync_consumer.quarantine import Quarantine
+from mysync_consumer.tables import CONTROL_PARTITION
+from mysync_consumer.transferring import begin, cancel, end
+from mysync_schemas.control import Transfer
 
 OTHERS = "CREATE TABLE others (id INT PRIMARY KEY, v BIGINT)"
 ASIDE = {"on_divergence": "quarantine", "max_failures": 1, "group_session_timeout_ms": 1500}
@@ -137,6 +146,36 @@ def test_a_table_that_is_quarantined_meanwhile_stays_so_at_the_end(make_stage: M
     assert state(stage) == "quarantined"
     assert stage.sql("SELECT id FROM items") == [(1,)]
     assert stage.sql("SELECT v FROM others") == [(1,)]
+
+
+def test_an_owner_that_lost_its_claim_changes_no_tables_state(make_stage: MakeStage) -> None:
+    stage = make_stage(topics={"partitions": 2}).begin()
+    stage.ready()
+    stage.wait_applied()
+    record = Transfer(
+        id=1, seq=9, db=stage.db, table="items", phase="begin", schema_id=1, file="f", pos=4
+    )
+    quarantine = Quarantine(stage.name, lambda: ())
+    with stage.target.connect() as connection:
+        held = checkpoint.read(connection, stage.name, CONTROL_PARTITION)
+        assert held is not None
+        for epoch, wins in ((held.epoch - 1, False), (held.epoch, True)):
+            mine = Claimed(stage.name, CONTROL_PARTITION, epoch, 0, held.progress)
+            for change in (
+                lambda mine: begin(connection, record, mine, quarantine, 2, (), "me"),
+                lambda mine: cancel(connection, record, mine, quarantine, 2, "me"),
+                lambda mine: end(connection, record, mine, 2),
+            ):
+                before = state(stage)
+                if wins:
+                    change(mine)
+                    assert state(stage) != before or before == "quarantined"
+                else:
+                    with pytest.raises(ClaimLost):
+                        change(mine)
+                    assert state(stage) is None
+    assert state(stage) == "quarantined"
+    assert instructed(stage) == ["quarantine"]
 
 
 def test_one_of_a_cascade_group_comes_back_alone_and_that_is_said(make_stage: MakeStage) -> None:
