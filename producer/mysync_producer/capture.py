@@ -40,7 +40,7 @@ from mysync_producer.rowcodec import (
     encode_rows,
 )
 from mysync_producer.statements import Change, Kind, Meaning, classify, dialect_of
-from mysync_producer.tables import Table, Tables
+from mysync_producer.tables import TOUCHED_MOST, Table, Tables
 from mysync_producer.transaction import SourceTransaction
 from mysync_producer.xa import Prepared, XaTransactions
 from mysync_producer.xid import parse_xa, parse_xa_prepare
@@ -437,6 +437,9 @@ class Capture:
             transaction.took(rows, table.transactional)
             transaction.txn_seq = context.txn_seq
             table.count(operation, rows - skipped)
+            touched = table.mode.touched
+            if touched is not None and len(touched) > TOUCHED_MOST:
+                self.tables.overflow(table.table_id)
             if size:
                 yield size
         if table.mode.disturbs and not header.flags & (CASCADES_LOGGED | NO_FOREIGN_KEY_CHECKS):

@@ -8,14 +8,15 @@ a transaction before a SELECT sees it (semi-synchronous replication: by seconds)
 become visible in the log's order.
 
 Tables whose engine can't roll back show rows before these are logged, so they are read under a READ
-lock, as is a table that has no key to walk by and won't hold still. Nothing here is remembered: a
-crash, or an error, and the chunk is asked for again.
+lock, as is a table without a key that won't hold still. Nothing here is remembered: a crash, or an
+error, and the chunk is asked for again. What a SELECT refuses may be due to a statement that the
+stream hasn't come to: it counts when the stream has passed the log's end of that time.
 """
 
 import queue
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,10 +28,10 @@ from mysync_producer.keyrange import KeyOrder
 from mysync_producer.selectimage import RowImages
 from mysync_producer.selectreader import ResultReader
 from mysync_producer.source import Source
-from mysync_producer.state import Learning
+from mysync_producer.state import Learning, Server
 from mysync_producer.transferstate import Chunk, Key
 from mysync_runtime import mysql
-from mysync_runtime.errors import MysyncError, TransientError
+from mysync_runtime.errors import ConfigError, MysyncError, TransientError
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.log import get_logger
 from mysync_runtime.settings import Settings
@@ -41,13 +42,18 @@ __all__ = ["ChunkReaders", "Job", "Plan"]
 log = get_logger("chunkread")
 
 _PIECE = 1 << 20
-_LOCK_SECONDS = 5
-_HOLD_SECONDS = 30.0
+_LOCK_SECONDS = 2
+"""For writers that are under way; those that come later wait behind us."""
+
+_HOLD_SECONDS = 5.0
 """How long a lock is held until the stream has come by."""
+
+_ORPHAN_SECONDS = 30
+"""After these the server takes a lock from a process that is gone without a word."""
 
 
 class TooMuch(Exception):
-    """A chunk has more bytes than it may; the next try asks for fewer rows."""
+    """A chunk has more bytes than may be kept; the next try hands them out as it reads."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +73,19 @@ class Job:
     """One chunk: asked for at a place of the stream, void when something happened since.
 
     A table with a key: `chunk` is planned first if it is None, `limit` rows at most behind `after`.
-    Without one everything is read: `reader` then gives what the SELECT shows, and `passed` is set
-    when the stream came by, which ends a lock."""
+    `stream`: the rows aren't kept, `reader` gives what the SELECT shows. It does so for a table
+    without a key, of which everything is read (`chunk` is None). `passed` is set when the stream
+    came by, which ends a lock."""
 
     plan: Plan
+    server: Server  # the stream's
     seen: str | None  # the stream's GTID set, of MySQL
     open: bool  # what the stream passes from here on may not be in the rows
     after: Key | None = None
     limit: int = 0
     most_bytes: int = 0
     chunk: Chunk | None = None
+    stream: bool = False
     lock: bool = False
     void: bool = False
     high: Learning | None = None
@@ -88,10 +97,11 @@ class Job:
     passed: threading.Event = field(default_factory=threading.Event)
     error: MysyncError | None = None
     too_much: bool = False
-    read: bool = False  # completely, and taken note of
+    read: bool = False  # as far as that goes aside, and taken note of
 
     def close(self) -> None:
         """Gives up what it holds of the source."""
+        self.void = True
         self.passed.set()
         if self.source is not None:
             self.source.close()
@@ -142,6 +152,8 @@ class ChunkReaders:
                 if connection is not None:
                     connection.close()
                 connection = None
+                if not job.error.retriable:
+                    job.high = self._end()
             except TooMuch:
                 job.too_much = True
                 if connection is not None:
@@ -153,10 +165,25 @@ class ChunkReaders:
         if connection is not None:
             connection.close()
 
+    def _end(self) -> Learning | None:
+        """The log's end, when that can be told."""
+        try:
+            with closing(Source.connect(self._settings.source)) as source:
+                return place_of(source, source.server())
+        except MysyncError:
+            return None
+
     def _read(self, connection: "Connection", job: Job) -> None:
         self._governor.wait(connection.source, self._stop)
-        if job.plan.order is None:
-            connection.read_whole(job)
+        if connection.server != job.server:
+            raise TransientError(
+                f"the source is {connection.server.identity} here, the log that is followed is "
+                f"that of {job.server.identity}"
+            )
+        if job.void:
+            return
+        if job.stream:
+            connection.read_on(job)
             return
         if job.chunk is None:
             upto = connection.boundary(job)
@@ -176,15 +203,15 @@ class Connection:
         self._number = number
         self._stop = stop
         self.lent = False  # a reader goes on with it
+        self._has_watermark = False
         self.source = Source.connect(settings.source)
         try:
+            self.server = self.source.server()
             with self.source.connection.cursor() as cursor:
                 for statement in selectlist.SESSION:
                     cursor.execute(statement)
                 cursor.execute(f"SET SESSION lock_wait_timeout = {_LOCK_SECONDS}")
-            self._waters = not (self.source.flavor.kind == "mysql" and self.source.uses_gtids())
-            if self._waters:
-                self._make_watermark()
+            self._waters = self.source.flavor.is_mariadb or not self.source.uses_gtids()
         except BaseException:
             self.source.close()
             raise
@@ -220,48 +247,43 @@ class Connection:
 
     def read(self, job: Job) -> None:
         """Fills in the images. Raises TooMuch."""
-        order, chunk = job.plan.order, job.chunk
-        assert order is not None
-        assert chunk is not None
-        conditions = []
-        if chunk.after is not None:
-            conditions.append(order.after(_values(chunk.after)))
-        if chunk.upto is not None:
-            conditions.append(order.upto(_values(chunk.upto)))
-        # What was passed before stands in the log before our own row: it is shown.
-        job.open = True
-        self._show(job.seen)
+        self._show(job)
         began = time.monotonic()
         if job.plan.locked:
-            self._lock(job.plan.schema)
-        try:
-            reader = self._select(job.plan, conditions)
-            size = 0
-            while (piece := reader.read(_PIECE)) is not None:
-                job.images.append(piece)
-                size += len(piece)
-                if size > job.most_bytes and job.limit > 1:
-                    raise TooMuch
-            job.rows = reader.rows
-            job.seconds = time.monotonic() - began
-            job.high = Learning.after(self.source.server(), self.source.end())
-        finally:
-            if job.plan.locked:
-                self._unlock()
+            # An error ends the connection, and with it the lock.
+            self.source.connection.query(f"LOCK TABLES {_name(job.plan.schema)} READ")
+        reader = self._select(job)
+        size = 0
+        while (piece := reader.read(_PIECE)) is not None:
+            job.images.append(piece)
+            size += len(piece)
+            if size > job.most_bytes:
+                job.images.clear()
+                raise TooMuch
+        job.rows = reader.rows
+        job.seconds = time.monotonic() - began
+        job.high = place_of(self.source, self.server)
+        if job.plan.locked:
+            self.source.connection.query("UNLOCK TABLES")
 
-    def read_whole(self, job: Job) -> None:
-        """Begins to read a table without a key: its rows as they are at `high`."""
-        self._show(job.seen)
-        locker = Source.connect(self._settings.source) if job.lock or job.plan.locked else None
+    def read_on(self, job: Job) -> None:
+        """Begins to read rows as they are at `high`; the job's reader goes on with this connection.
+
+        Under a lock all that was written to the table stands before `high`, and is shown."""
+        self._show(job)
+        locker = Source.connect(self._settings.source) if job.lock else None
         try:
             if locker is not None:
                 with locker.connection.cursor() as cursor:
-                    cursor.execute(f"SET SESSION lock_wait_timeout = {_LOCK_SECONDS}")
+                    cursor.execute(
+                        f"SET SESSION lock_wait_timeout = {_LOCK_SECONDS},"
+                        f" wait_timeout = {_ORPHAN_SECONDS}"
+                    )
                     # Had only when no transaction is left that wrote the table.
                     cursor.execute(f"LOCK TABLES {_name(job.plan.schema)} READ")
             self.source.connection.query("START TRANSACTION WITH CONSISTENT SNAPSHOT")
-            job.high = Learning.after(self.source.server(), self.source.end())
-            job.reader = self._select(job.plan, [])
+            job.high = place_of(self.source, self.server)
+            job.reader = self._select(job)
             job.source = self.source
             self.lent = True
         except BaseException:
@@ -271,26 +293,29 @@ class Connection:
         if locker is not None:
             threading.Thread(target=_hold, args=(locker, job), daemon=True).start()
 
-    def _select(self, plan: Plan, conditions: list[str]) -> ResultReader:
+    def _select(self, job: Job) -> ResultReader:
+        plan, chunk, conditions = job.plan, job.chunk, []
+        if chunk is not None and chunk.after is not None:
+            assert plan.order is not None
+            conditions.append(plan.order.after(_values(chunk.after)))
+        if chunk is not None and chunk.upto is not None:
+            assert plan.order is not None
+            conditions.append(plan.order.upto(_values(chunk.upto)))
         where = f" WHERE {' AND '.join(f'({c})' for c in conditions)}" if conditions else ""
         sql = f"SELECT {plan.columns} FROM {_name(plan.schema)}{plan.suffix}{where}"
         images = RowImages(plan.schema, mariadb=plan.mariadb)
         return ResultReader(self.source.connection, sql, images)
 
-    def _lock(self, table: TableSchema) -> None:
-        with self.source.connection.cursor() as cursor:
-            cursor.execute(f"LOCK TABLES {_name(table)} READ")
-
-    def _unlock(self) -> None:
-        with suppress(pymysql.err.Error, OSError):
-            self.source.connection.query("UNLOCK TABLES")
-
     # -- what the source shows
 
-    def _show(self, seen: str | None) -> None:
+    def _show(self, job: Job) -> None:
         """Returns when a SELECT shows all that the log held when this was called, or, where the
-        source has MySQL's GTIDs, these transactions."""
-        if self._waters:
+        source has MySQL's GTIDs, what the stream had passed when the job was asked for."""
+        seen = job.seen
+        if self._waters or seen is None:
+            self._make_watermark()
+            # What was passed before stands in the log before our own row: it is shown.
+            job.open = True
             with self.source.connection.cursor() as cursor:
                 cursor.execute(
                     f"INSERT INTO {self._watermark} (id, n) VALUES (%s, 1)"
@@ -298,11 +323,9 @@ class Connection:
                     (self._number,),
                 )
             return
-        while not self.source.scalar(
-            "SELECT GTID_SUBSET(%s, @@GLOBAL.gtid_executed)", (seen or "",)
-        ):
-            if self._stop.requested:
-                raise TransientError("the transfer ends")
+        while not self.source.scalar("SELECT GTID_SUBSET(%s, @@GLOBAL.gtid_executed)", (seen,)):
+            if self._stop.requested or job.void:
+                raise TransientError("the rows aren't wanted any more")
             time.sleep(0.005)
 
     @property
@@ -310,6 +333,14 @@ class Connection:
         return mysql.quote_table(*self._settings.transfer.watermark_table.split(".", 1))
 
     def _make_watermark(self) -> None:
+        if self._has_watermark:
+            return
+        if self.source.variable("binlog_order_commits") == "OFF":
+            raise ConfigError(
+                "the source's commits become visible in another order than they are logged in",
+                where=self.source.address,
+                mend="SET GLOBAL binlog_order_commits=ON, or give the source GTIDs.",
+            )
         database = mysql.quote(self._settings.transfer.watermark_table.split(".", 1)[0])
         with self.source.connection.cursor() as cursor:
             if self.source.rows("SHOW DATABASES LIKE %s", (database.strip("`"),)) == []:
@@ -318,12 +349,19 @@ class Connection:
                 f"CREATE TABLE IF NOT EXISTS {self._watermark}"
                 " (id INT NOT NULL PRIMARY KEY, n BIGINT NOT NULL) ENGINE=InnoDB"
             )
+        self._has_watermark = True
 
 
 def _hold(locker: Source, job: Job) -> None:
     """Keeps the lock until the stream has come by, or for as long as it may take."""
     with closing(locker):
         job.passed.wait(_HOLD_SECONDS)
+
+
+def place_of(source: Source, server: Server) -> Learning:
+    """The end of the log now, by its position alone: a GTID set may be older than it."""
+    position = source.position()
+    return Learning(server=server, file=position.file, pos=position.pos)
 
 
 def _name(table: TableSchema) -> str:

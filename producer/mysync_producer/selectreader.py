@@ -30,13 +30,14 @@ _END, _ERROR = 0xFE, 0xFF
 class ResultReader:
     """Begins the query; `read` until None, then `close`.
 
-    `rows`: how many were handed out. Raises what `mysql.error_of` makes of errors; CorruptResult
-    for what can't be, and for whatever the server warns of.
+    `rows`: how many were handed out; `failed`: what was raised. Raises what `mysql.error_of` makes
+    of errors; CorruptResult for what can't be, and for whatever the server warns of.
     """
 
     def __init__(self, connection: Connection, sql: str, images: RowImages) -> None:
         self.images = images
         self.rows = 0
+        self.failed: BaseException | None = None
         self._before = images.rows
         # Its reader of packets is passed by, which takes names that aren't public.
         self._connection: Any = connection
@@ -73,9 +74,11 @@ class ResultReader:
         except (pymysql.err.Error, OSError) as error:
             self._fail()
             doing = f"read rows of {self.images.table}"
-            raise mysql.error_of(error, doing) from error
-        except BaseException:
+            self.failed = mysql.error_of(error, doing)
+            raise self.failed from error
+        except BaseException as error:
             self._fail()
+            self.failed = error
             raise
 
     def _fail(self) -> None:

@@ -76,6 +76,20 @@ class Source:
 
     def end(self) -> LogEnd:
         """The end of the log now: exact as a position; on MySQL its GTID set may lag behind it."""
+        row = self._logging()
+        position = BinlogPosition(str(row["File"]), int(row["Position"]))
+        if self.flavor.is_mariadb:
+            return LogEnd(position, self.gtids_at(position))
+        if not self.uses_gtids():
+            return LogEnd(position, None)
+        return LogEnd(position, GtidSet.parse(str(row.get("Executed_Gtid_Set") or "")))
+
+    def position(self) -> BinlogPosition:
+        """The end of the log now, and no GTIDs: for these MariaDB reads the whole file."""
+        row = self._logging()
+        return BinlogPosition(str(row["File"]), int(row["Position"]))
+
+    def _logging(self) -> dict[str, Any]:
         row = self.status()
         if row is None:
             raise ConfigError(
@@ -83,12 +97,7 @@ class Source:
                 where=self.address,
                 mend="Start it with log_bin, then start again.",
             )
-        position = BinlogPosition(str(row["File"]), int(row["Position"]))
-        if self.flavor.is_mariadb:
-            return LogEnd(position, self.gtids_at(position))
-        if not self.uses_gtids():
-            return LogEnd(position, None)
-        return LogEnd(position, GtidSet.parse(str(row.get("Executed_Gtid_Set") or "")))
+        return row
 
     def gtids_at(self, position: BinlogPosition) -> MariadbGtidSet:
         """MariaDB: of all transactions before that place of its log."""

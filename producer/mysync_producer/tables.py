@@ -20,10 +20,14 @@ from mysync_schemas.charset import CharsetTable, charsets_of
 from mysync_schemas.fold import FoldTable
 from mysync_schemas.table import TableId, TableSchema
 
-__all__ = ["NOT_TRANSACTIONAL", "Mode", "PlanSettings", "Table", "Tables"]
+__all__ = ["NOT_TRANSACTIONAL", "TOUCHED_MOST", "Mode", "PlanSettings", "Table", "Tables"]
 
 # Whoever makes and drops tables all day that aren't replicated must not fill the memory with them.
 _LEFT_OUT_MOST = 10_000
+TOUCHED_MOST = 500_000
+"""Keys that the stream may touch while chunks of a table are under way: more, and they are read
+again."""
+
 # Storage engines (SHOW ENGINES, both flavours) whose changes no ROLLBACK takes back.
 NOT_TRANSACTIONAL = frozenset(
     {"myisam", "aria", "memory", "csv", "archive", "mrg_myisam", "blackhole"}
@@ -88,11 +92,12 @@ class Tables:
 
     `infer` publishes what a TABLE_MAP tells of a table whose definition isn't known, and returns
     that version. `ahead`: the definitions may be newer than the stream. `disturb` is told of
-    changes of tables whose mode says so."""
+    changes of tables whose mode says so, `overflow` when one has touched too many keys."""
 
     def __init__(self, filters: Filters, settings: PlanSettings) -> None:
         self.infer: Callable[[TableMap], TableSchema] | None = None
         self.disturb: Callable[[TableId], None] = lambda _table: None
+        self.overflow: Callable[[TableId], None] = lambda _table: None
         self.ahead = False
         self._modes: dict[TableId, Mode] = {}
         self._mode_of_all: Mode | None = None

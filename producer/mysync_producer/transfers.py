@@ -7,9 +7,10 @@ once the stream has passed the end of the log that was read after it, without th
 the stream had meanwhile. So at every place of the stream the target's rows are some of the
 source's, and each is as it is there. When all chunks are sent, a line ends the transfer.
 
-A chunk is read again when a statement changed its table since it was asked for, when another server
-was, or when an ancestor's change may have cascaded into it without a trace in the log. A table that
-can't be walked by its key is held back altogether, and sent as a whole.
+A chunk is read again when a statement changed its table since it was asked for, when the stream
+came to another server, when its table's version became another one, or when an ancestor's change
+may have cascaded into it without a trace in the log. A table without a key is held back altogether,
+and sent as a whole.
 
 What is done is committed with what was sent: a crash leaves chunks that are open, and these alone
 are read again.
@@ -17,7 +18,7 @@ are read again.
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from mysync_producer import ancestry, metrics, points, walk
@@ -26,21 +27,24 @@ from mysync_producer.changes import Changes
 from mysync_producer.chunkread import ChunkReaders, Job, Plan
 from mysync_producer.knowledge import Knowledge
 from mysync_producer.rowcodec import EventContext, encode_rows
+from mysync_producer.rowerrors import NotReadable
 from mysync_producer.schemacopy import create, drop, empty, estimates
 from mysync_producer.selectmap import table_map_of
 from mysync_producer.source import Source
-from mysync_producer.state import Server
+from mysync_producer.state import Learning, Server
 from mysync_producer.statements import Change, dialect_of
-from mysync_producer.tables import Mode, Table, Tables
+from mysync_producer.tables import TOUCHED_MOST, Mode, Table, Tables
 from mysync_producer.transaction import SourceTransaction
 from mysync_producer.transferstate import Chunk, TransferState, key_of
 from mysync_runtime.crash import crash_point
+from mysync_runtime.errors import DataError, MysyncError
 from mysync_runtime.log import get_logger
 from mysync_runtime.settings import Settings
 from mysync_schemas.charset import charsets_of
 from mysync_schemas.envelope import NO_FOREIGN_KEY_CHECKS
 from mysync_schemas.gtid import GtidSet
 from mysync_schemas.position import BinlogPosition
+from mysync_schemas.statement import Verb
 from mysync_schemas.table import TableId, TableSchema
 
 __all__ = ["Transfers"]
@@ -50,16 +54,20 @@ log = get_logger("transfers")
 _R = ord("r")
 _CHUNK = 1 << 20
 _ALL = 1 << 62
-_KEYS_MOST = 500_000
-"""Keys that the stream may touch while chunks of a table are under way: more, and they are read
-again."""
-
 _FIRST_ROWS, _FEWEST_ROWS, _MOST_ROWS = 500, 100, 100_000
 _LOCK_AFTER = 3
 """Tries of a table without a key, before it is read under a lock."""
 
+_LOCK_AGAIN_SECONDS = 15.0
+"""From a lock that the stream didn't come by in time to the next."""
+
 _AGAIN_SECONDS, _FAILURES_MOST = 0.5, 20
-_EXCHANGE = re.compile(rb"\bEXCHANGE\s+PARTITION\b", re.IGNORECASE)
+_ANEW = re.compile(
+    rb"\bEXCHANGE\b|\bCONVERT\s+(PARTITION|TABLE)\b|\bAUTO_INCREMENT\b(?!\s*=)|\bIGNORE\b",
+    re.IGNORECASE,
+)
+"""In an ALTER TABLE: it gives rows to another table, or what it makes of a row may depend on which
+others there are."""
 
 
 class Running:
@@ -71,6 +79,7 @@ class Running:
         self.touched: set[bytes | None] = set()
         self.jobs: list[Job] = []
         self.again: list[Chunk] = []
+        self.large: set[Chunk] = set()  # that aren't kept when they are read
         self.planning = False
         self.limit = _FIRST_ROWS
         self.tries = 0
@@ -105,11 +114,14 @@ class Transfers:
         self._ancestors: dict[TableId, frozenset[TableId]] = {}  # tables below, by the one above
         self._server: Server | None = None
         self._boundary: BinlogPosition | None = None
+        self._version = knowledge.definitions.next_version
+        self._given_up = False
         self._context = EventContext()
         tables.disturb = self._disturbed
+        tables.overflow = self._overflow
         changes.followed = self.followed
         for record in self.records.values():
-            if record.active:
+            if record.incomplete:
                 self._running[record.table_id] = running = Running()
                 running.again += record.open
         self._set_modes()
@@ -140,9 +152,13 @@ class Transfers:
 
     def queue(self, table: TableId, reason: str = "") -> None:
         """Transfers the table, from the beginning if it is under way."""
+        queued = TransferState(db=table.db, table=table.table, phase="queued", reason=reason)
+        record = self.records.get(table)
+        if record is not None and record.incomplete:
+            queued = queued.model_copy(update={"partial": True, "walk": record.walk})
         if (running := self._running.get(table)) is not None:
             self._void(running)
-        self._save(TransferState(db=table.db, table=table.table, phase="queued", reason=reason))
+        self._save(queued)
 
     def pause(self, table: TableId) -> None:
         self._save(self.records[table].model_copy(update={"phase": "paused"}))
@@ -153,7 +169,7 @@ class Transfers:
     def cancel(self, table: TableId, boundary: BinlogPosition, reason: str) -> None:
         """Ends the transfer where it is; the target sets the table aside."""
         record = self.records[table]
-        if record.active:
+        if record.incomplete:
             schema = self._knowledge.definitions.schemas.get(table) or _nameless(table)
             self._changes.transfer(schema, "cancelled", boundary, record.rows)
         self._forget(table)
@@ -169,20 +185,35 @@ class Transfers:
             for running in self._running.values():
                 self._void(running)
         self._server = server
-        sent = False
         self._boundary = transaction.boundary
+        sent = self._given_up = False
+        if self._version != self._knowledge.definitions.next_version:
+            self._version = self._knowledge.definitions.next_version
+            self._set_modes()
+        for table, running in self._running.items():
+            if running.plan is not None and running.plan.schema is not self._certain(table):
+                self._void(running)
+                running.plan = None
+            for job in running.jobs:
+                if job.high is not None and not _comparable(job.high, transaction.boundary):
+                    job.void = True
         for record in [r for r in self.records.values() if r.phase == "queued"]:
             sent |= self._begin_when_certain(record)
-        sent |= self._collect()
+        self._collect()
         for table, running in list(self._running.items()):
             for job in [job for job in running.jobs if _ready(job, server, transaction)]:
-                self._emit(table, running, job, capture, commit)
-                sent = True
+                if job.void:  # the one before it has ended the transfer
+                    continue
+                if job.error is not None:
+                    self._failed(running, job)
+                else:
+                    self._emit(table, running, job, capture, commit)
+                    sent = True
         for record in [r for r in self.records.values() if r.active and r.complete]:
             self._end(record)
             sent = True
         self._ask(transaction)
-        return sent
+        return sent or self._given_up
 
     def begin(
         self,
@@ -201,8 +232,10 @@ class Transfers:
         for made in made_empty:
             self._changes.issue(made, boundary, server_version)
         crash_point(points.TRANSFER_BEGUN)
+        failures = self._running[table].failures if table in self._running else 0
         self._forget(table)
         self._running[table] = Running()
+        self._running[table].failures = failures
         record = self.records.get(table) or TransferState(db=table.db, table=table.table)
         begun = record.begun(id_, self._signature(schema), _now_us())
         self._save(begun.model_copy(update={"estimate": estimate}))
@@ -210,7 +243,7 @@ class Transfers:
 
     def _begin_when_certain(self, record: TransferState) -> bool:
         table = record.table_id
-        schema = self._knowledge.certain(table)
+        schema = self._certain(table)
         if schema is None:
             return False
         assert self._boundary is not None
@@ -248,12 +281,15 @@ class Transfers:
                 self._readers.ask(job)
                 room -= 1
 
+    def _certain(self, table: TableId) -> TableSchema | None:
+        return self._knowledge.certain(table)
+
     def _prepared(self, table: TableId, running: Running) -> bool:
         """Whether the table's definition is certain, and what is read fits to it."""
-        schema = self._knowledge.certain(table)
+        schema = self._certain(table)
         if schema is None:
             return False
-        if running.plan is not None and running.plan.schema is schema:
+        if running.plan is not None:
             return True
         self._void(running)
         record = self.records[table]
@@ -265,7 +301,11 @@ class Transfers:
             self.queue(table, "its transfer was interrupted")
             return False
         charsets = charsets_of(schema, self._tables.charsets)
-        running.plan = walk.plan_of(schema, mariadb=self._mariadb)
+        try:
+            running.plan = walk.plan_of(schema, mariadb=self._mariadb)
+        except NotReadable as error:
+            self._give_up(table, str(error))
+            return False
         running.table = self._tables.plan_of(
             table_map_of(schema, mariadb=self._mariadb, charsets=charsets)
         )
@@ -281,16 +321,19 @@ class Transfers:
     def _next(
         self, record: TransferState, running: Running, transaction: SourceTransaction
     ) -> Job | None:
-        plan = running.plan
+        plan, server = running.plan, self._server
         assert plan is not None
+        assert server is not None
         gtids = transaction.gtids if isinstance(transaction.gtids, GtidSet) else None
         seen = None if gtids is None else str(gtids)
-        if plan.order is None:
+        if not record.walk:
             if running.jobs:
                 return None
-            return Job(plan, seen, open=True, lock=running.tries >= _LOCK_AFTER)
+            lock = plan.locked or running.tries >= _LOCK_AFTER
+            return Job(plan, server, seen, open=True, stream=True, lock=lock)
         job = Job(
             plan,
+            server,
             seen,
             open=seen is not None,
             limit=running.limit,
@@ -300,16 +343,24 @@ class Transfers:
             job.chunk = running.again.pop(0)
         elif record.planned or running.planning:
             return None
+        elif plan.order is None:
+            planned, job.chunk = record.plan(None)
+            self._save(planned)
         else:
             job.after = record.after
             running.planning = True
+        job.stream = plan.order is None or job.chunk in running.large
+        job.lock = job.stream and plan.locked
         return job
 
     # -- chunks in
 
-    def _collect(self) -> bool:
-        """Takes what the readers have found out; says whether a transfer was given up."""
-        given_up = False
+    def _collect(self) -> None:
+        """Takes what the readers have found out."""
+        found = []
+        while not self._readers.found.empty():
+            found.append(self._readers.found.get())
+        # What was found before this was planned before this.
         while not self._readers.planned.empty():
             job, upto = self._readers.planned.get()
             table = job.plan.schema.table_id
@@ -319,51 +370,60 @@ class Transfers:
             running.planning = False
             planned, job.chunk = self.records[table].plan(upto)
             self._save(planned)
-        while not self._readers.found.empty():
-            job = self._readers.found.get()
+        for job in found:
             running = self._running.get(job.plan.schema.table_id)
             if running is None or job not in running.jobs:
                 job.close()
                 continue
-            if job.error is not None or job.too_much or job.void:
-                given_up |= self._failed(running, job)
-            else:
+            if job.too_much or job.void or (job.error is not None and job.high is None):
+                self._failed(running, job)
+            else:  # an error that counts waits for the stream, as rows do
                 job.read = True
-                running.failures = 0
                 self._adapt(running, job)
         for running in self._running.values():
-            if len(running.touched) > _KEYS_MOST:
+            if len(running.touched) > TOUCHED_MOST:
                 self._void(running)
             for job in [job for job in running.jobs if job.read and job.void]:
                 self._drop(running, job)
-        return given_up
 
-    def _failed(self, running: Running, job: Job) -> bool:
-        """The chunk is read again, a little later if something is wrong. Gives the transfer up, and
-        says so, when that doesn't pass."""
+    def _failed(self, running: Running, job: Job) -> None:
+        """The chunk is read again, a little later if something is wrong. Gives the transfer up when
+        that doesn't pass."""
         self._drop(running, job)
         if job.too_much:
             running.limit = max(1, running.limit // 4)
-        elif job.error is not None:
-            running.failures += 1
-            running.not_before = time.monotonic() + _AGAIN_SECONDS
-            table = job.plan.schema.table_id
-            log.warning("a chunk can't be read", table=str(table), reason=str(job.error))
-            if not job.error.retriable and running.failures >= _FAILURES_MOST:
-                assert self._boundary is not None
-                self.cancel(table, self._boundary, f"it can't be read: {job.error}")
-                return True
-        return False
+        elif job.error is not None and not job.void:
+            self._again(running, job)
+
+    def _again(self, running: Running, job: Job) -> None:
+        assert job.error is not None
+        running.failures += 1
+        running.not_before = max(running.not_before, time.monotonic() + _AGAIN_SECONDS)
+        table = job.plan.schema.table_id
+        log.warning("a chunk can't be read", table=str(table), reason=str(job.error))
+        counts = job.high is not None and not job.error.retriable
+        if counts and (isinstance(job.error, DataError) or running.failures >= _FAILURES_MOST):
+            self._give_up(table, f"it can't be read: {job.error}")
+
+    def _give_up(self, table: TableId, reason: str) -> None:
+        assert self._boundary is not None
+        log.error("the transfer of a table is given up", table=str(table), reason=reason)
+        self.cancel(table, self._boundary, reason)
+        self._given_up = True
 
     def _drop(self, running: Running, job: Job) -> None:
         job.close()
         running.jobs.remove(job)
         table = job.plan.schema.table_id
         record = self.records[table]
-        if job.plan.order is None:
+        if job.lock:
+            running.not_before = time.monotonic() + _LOCK_AGAIN_SECONDS
+        if not record.walk:
             running.tries += 1
         elif job.chunk is not None and job.chunk in record.open:
             running.again.append(job.chunk)
+            if job.too_much:
+                running.large.add(job.chunk)
         else:
             running.planning = False
         self._save(record.model_copy(update={"redone": record.redone + 1}))
@@ -371,7 +431,7 @@ class Transfers:
 
     def _adapt(self, running: Running, job: Job) -> None:
         """So many rows that a chunk takes about as long, and is about as large, as it should."""
-        if job.plan.order is None or not job.rows or job.rows < job.limit // 2:
+        if job.stream or not job.rows or job.rows < job.limit // 2:
             return
         size = sum(map(len, job.images))
         by_time = job.rows * self._settings.chunk_seconds / max(job.seconds, 0.001)
@@ -390,27 +450,39 @@ class Transfers:
     ) -> None:
         """Sends a chunk's rows, and takes note of them."""
         crash_point(points.CHUNK_DUE)
-        record = self.records[table]
         before = self._knowledge.sequencer.seq
-        if job.plan.order is None:
-            record, chunk = record.plan(None)
+        chunk = job.chunk
+        if chunk is None:
+            record, chunk = self.records[table].plan(None)
             self._save(record)
-            assert job.reader is not None
-            job.passed.set()
-            rows = 0
-            while (piece := job.reader.read(_CHUNK)) is not None:
+        job.passed.set()
+        rows = 0
+        try:
+            for piece in _pieces(job):
                 rows = self._send(running, job, piece, rows, capture, commit)
-        else:
-            assert job.chunk is not None
-            chunk, rows = job.chunk, 0
-            for piece in job.images:
-                rows = self._send(running, job, piece, rows, capture, commit)
+        except MysyncError as error:
+            of_reader = job.reader is not None and error is job.reader.failed
+            if not of_reader and not isinstance(error, DataError):
+                raise
+            self._broken_off(table, running, job, error)
+            return
         running.jobs.remove(job)
         job.close()
+        running.failures = 0
+        running.large.discard(chunk)
         sent = self._knowledge.sequencer.seq - before
         self._save(self.records[table].sent(chunk, sent))
         metrics.TRANSFER_ROWS.labels(*table).inc(sent)
         crash_point(points.CHUNK_SENT)
+
+    def _broken_off(self, table: TableId, running: Running, job: Job, error: MysyncError) -> None:
+        """The rest of the rows can't be had. Those that were sent are right where they stand; of a
+        table with a key the others come with the next try, which begins anew for one without."""
+        job.error = error
+        self._drop(running, job)
+        self._again(running, job)
+        if self.records[table].active and not self.records[table].walk:
+            self.queue(table, f"it was broken off: {error}")
 
     def _send(
         self,
@@ -432,26 +504,60 @@ class Transfers:
         context.snapshot = "true"
         at, end = 0, len(images)
         while at < end:
-            rows, size, at = encode_rows(
-                table.plan, context, self._knowledge.sequencer, _R, images, at, end, row, 0, _CHUNK,
-                capture.batch,
-            )  # fmt: skip
+            rows, size, at = self._encode(table, images, at, row, capture)
             row += rows
             if size:
                 self._knowledge.publisher.send(capture.batch, size)
             commit()
         return row
 
+    def _encode(
+        self, table: Table, images: bytes, at: int, row: int, capture: Capture
+    ) -> tuple[int, int, int]:
+        """A row that can't be carried leaves nothing of its batch."""
+        sequencer = self._knowledge.sequencer
+        seq, prev = sequencer.seq, sequencer.prev.copy()
+        try:
+            return encode_rows(
+                table.plan, self._context, sequencer, _R, images, at, len(images), row, 0, _CHUNK,
+                capture.batch,
+            )  # fmt: skip
+        except BaseException:
+            sequencer.seq, sequencer.prev = seq, prev
+            for records in capture.batch:
+                records.clear()
+            raise
+
     # -- what voids chunks
 
     def _disturbed(self, table: TableId) -> None:
         """A change of a table that is held back, or that may have changed others below it."""
-        for below in self._ancestors.get(table, frozenset((table,))):
+        disturbed = set(self._ancestors.get(table, ()))
+        record = self.records.get(table)
+        if record is not None and not record.walk:
+            disturbed.add(table)
+        for below in disturbed:
             if (running := self._running.get(below)) is not None:
                 for job in running.jobs:
-                    if job.open:
+                    if self._misses(job, held=not self.records[below].walk):
                         job.void = True
                         job.passed.set()
+
+    def _misses(self, job: Job, *, held: bool) -> bool:
+        """Whether a job may not show what the transaction that is being read does. Under a lock a
+        table is as it is at the log's end of that time."""
+        if not (held and job.lock):
+            return job.open
+        transaction, server = self._knowledge.transaction, self._server
+        assert transaction is not None
+        assert server is not None
+        high = job.high
+        return high is not None and high.passed(server, transaction.boundary, transaction.gtids)
+
+    def _overflow(self, table: TableId) -> None:
+        """More keys were touched than are kept."""
+        if (running := self._running.get(table)) is not None:
+            self._void(running)
 
     def _void(self, running: Running) -> None:
         """What is under way is no good any more."""
@@ -472,9 +578,10 @@ class Transfers:
             if record is not None and record.phase in ("queued", "running", "paused"):
                 self._unsaved[old] = None
                 self._forget(old)
-                self._running[new] = running = Running()
                 renamed = record.model_copy(update={"db": new.db, "table": new.table})
-                running.again += record.open
+                if record.incomplete:
+                    self._running[new] = running = Running()
+                    running.again += record.open
                 self._save(renamed)
         known = self._knowledge.definitions.schemas
         for table, record in list(self.records.items()):
@@ -482,11 +589,20 @@ class Transfers:
                 self._forget(table)
                 ended = record.ended("cancelled", _now_us())
                 self._save(ended.model_copy(update={"reason": "the table was dropped"}))
-        if _EXCHANGE.search(change.sql) and any(t in self._running for t in effects.tables):
+        altered = change.verb is Verb.ALTER_TABLE and _ANEW.search(change.sql)
+        if altered and any(t in self._running for t in effects.tables):
             for table in effects.tables & known.keys():
-                self._running.setdefault(table, Running())
-                self.queue(table, "it exchanged rows with another table")
+                self._begin_anew(table)
         self._set_modes()
+
+    def _begin_anew(self, table: TableId) -> None:
+        """After a statement that left the target with other rows, if it hadn't all of them."""
+        self.queue(table, "a statement's effect depended on rows that were still to come")
+        record = self.records[table]
+        if not record.partial:
+            # Held back: whether it has a key, nobody knows yet.
+            self._running.setdefault(table, Running())
+            self._save(record.model_copy(update={"partial": True}))
 
     # -- bookkeeping
 
@@ -505,7 +621,7 @@ class Transfers:
         self._ancestors = ancestry.below(schemas, self._running)
         modes = {}
         for table, running in self._running.items():
-            held = self._is_held(self.records[table])
+            held = not self.records[table].walk
             modes[table] = Mode(
                 held=held,
                 snapshot=True,
@@ -517,14 +633,6 @@ class Transfers:
             modes[table] = Mode(disturbs=True, by_key=ancestry.by_key(schemas, table))
         self._tables.carry(modes)
         self._changes.unchecked = bool(self._running)
-
-    def _is_held(self, record: TransferState) -> bool:
-        """Whether the target gets no changes of the table: it has no key to tell rows by, and all
-        its rows are still to come."""
-        if record.active:
-            return not record.walk
-        schema = self._knowledge.definitions.schemas.get(record.table_id)
-        return schema is not None and not schema.identity
 
     def status(self) -> list[dict[str, Any]]:
         """Every table's, for people."""
@@ -539,6 +647,20 @@ def _ready(job: Job, server: Server, transaction: SourceTransaction) -> bool:
         and job.high is not None
         and job.high.passed(server, transaction.boundary, transaction.gtids)
     )
+
+
+def _comparable(high: Learning, boundary: BinlogPosition) -> bool:
+    """Not across a change of the log's name."""
+    return BinlogPosition(high.file, high.pos).base == boundary.base
+
+
+def _pieces(job: Job) -> Iterator[bytes]:
+    """A chunk's images."""
+    if job.reader is None:
+        yield from job.images
+        return
+    while (piece := job.reader.read(_CHUNK)) is not None:
+        yield piece
 
 
 def _nameless(table: TableId) -> TableSchema:

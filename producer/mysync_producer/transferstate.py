@@ -22,7 +22,7 @@ Key = tuple[str, ...]
 
 Phase = Literal["queued", "running", "paused", "done", "cancelled"]
 ACTIVE = frozenset({"running", "paused"})
-"""Phases in which the target has some of the table's rows."""
+"""Phases of a transfer that has begun and goes on, or will."""
 
 
 class _Record(BaseModel):
@@ -38,12 +38,14 @@ class Chunk(_Record):
 
 class TransferState(_Record):
     """`walk` names what the order of the key depends on: a table whose walk is another one begins
-    again. Times are microseconds since 1970."""
+    again; it is empty for a table without a key. `partial`: it is queued to begin again, and the
+    target has some of its rows only. Times are microseconds since 1970."""
 
     format: int = FORMAT
     db: str
     table: str
     phase: Phase = "queued"
+    partial: bool = False
     id: int = 0  # of the control record that began it; 0 = not begun
     walk: str = ""
     after: Key | None = None
@@ -66,6 +68,11 @@ class TransferState(_Record):
         return self.phase in ACTIVE
 
     @property
+    def incomplete(self) -> bool:
+        """Whether the target may lack rows of the table."""
+        return self.active or self.partial
+
+    @property
     def complete(self) -> bool:
         """Whether every chunk is sent."""
         return self.planned and not self.open
@@ -75,6 +82,7 @@ class TransferState(_Record):
         return self.model_copy(
             update={
                 "phase": "running",
+                "partial": False,
                 "id": record,
                 "walk": walk,
                 "after": None,
@@ -104,7 +112,8 @@ class TransferState(_Record):
         )
 
     def ended(self, phase: Literal["done", "cancelled"], now_us: int) -> "TransferState":
-        return self.model_copy(update={"phase": phase, "ended_us": now_us, "open": ()})
+        ended = {"phase": phase, "partial": False, "ended_us": now_us, "open": ()}
+        return self.model_copy(update=ended)
 
     def encode(self) -> bytes:
         return self.model_dump_json(exclude_defaults=True).encode()

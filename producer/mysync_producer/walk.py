@@ -17,21 +17,20 @@ __all__ = ["plan_of", "shown", "signature"]
 
 
 def signature(schema: TableSchema, *, mariadb: bool) -> str:
-    """Names the walk; empty where there is none and the table is read as a whole."""
-    order = KeyOrder.of(schema, mariadb=mariadb)
-    if order is None or (schema.row_by_row and not schema.identity):
+    """Names the walk; empty for a table that has no key to tell its rows by."""
+    if not schema.identity:
         return ""
+    order = KeyOrder.of(schema, mariadb=mariadb)
     columns = [schema.column(name) for name in schema.identity]
     parts = [f"{c.name} {c.column_type} {c.collation or ''}" for c in columns]
-    return f"{order.order_by}: {', '.join(parts)}"
+    return f"{'at once' if order is None else order.order_by}: {', '.join(parts)}"
 
 
 def plan_of(schema: TableSchema, *, mariadb: bool) -> Plan:
-    """How rows of this version are read."""
-    walked = bool(signature(schema, mariadb=mariadb))
+    """How rows of this version are read. Raises NotReadable."""
     return Plan(
         schema=schema,
-        order=KeyOrder.of(schema, mariadb=mariadb) if walked else None,
+        order=KeyOrder.of(schema, mariadb=mariadb) if schema.identity else None,
         mariadb=mariadb,
         columns=select_list(schema, mariadb=mariadb),
         suffix=from_suffix(schema),
