@@ -29,6 +29,12 @@ ELSEWHERE = {
     "producer.introduced": "test_begin_at.py",
     "transfer.before_commit": "test_transfer_kills.py",
     "transfer.after_commit": "test_transfer_kills.py",
+    "producer.joined": "test_transfer_producer_kills.py",
+    "producer.transfer_begun": "test_transfer_producer_kills.py",
+    "producer.chunk_due": "test_transfer_producer_kills.py",
+    "producer.chunk_sent": "test_transfer_producer_kills.py",
+    "producer.transfer_ended": "test_transfer_producer_kills.py",
+    "producer.begun_again": "test_transfer_producer_kills.py",
 }
 POINTS = sorted(crash.list_points().keys() - ELSEWHERE)
 
