@@ -1,0 +1,98 @@
+"""Random interleavings of a source that is written, chunks that are read, and the stream."""
+
+from collections.abc import Collection
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from fix_seed import seeds
+from mysync_producer import transfers
+from window_model import Broken, Model, Way
+
+WRITES = 25
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits before a chunk is asked for again, and nobody reads the log of thousands."""
+    clock = iter(range(1, 1 << 60, 1000))
+    monkeypatch.setattr(
+        transfers, "time", mock.Mock(monotonic=lambda: next(clock), time_ns=lambda: 0)
+    )
+    monkeypatch.setattr(transfers, "log", mock.Mock())
+
+
+WAYS = pytest.mark.parametrize("way", ["gtids", "watermark"])
+KEYS = pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "keyless"])
+
+
+@WAYS
+@KEYS
+def test_what_the_target_has_is_always_a_part_of_what_the_source_had_there(
+    keyed: bool, way: Way
+) -> None:
+    all_right(range(100), keyed, way)
+
+
+@pytest.mark.soak
+@WAYS
+@KEYS
+def test_many_thousand_interleavings(keyed: bool, way: Way, pytestconfig: pytest.Config) -> None:
+    all_right(seeds(pytestconfig, 10_000), keyed, way)
+
+
+def all_right(runs: Collection[int], keyed: bool, way: Way) -> None:
+    """Each run ends, with nothing that must not be on the way."""
+    kills = redone = 0
+    for seed in runs:
+        model = Model(seed, keyed=keyed, way=way)
+        try:
+            model.run(WRITES)
+        except Broken as error:
+            pytest.fail(f"seed {seed}, {way}, keyed {keyed}: {error}")
+        kills += model.kills
+        redone += model.redone
+    print(f"\n{len(runs)} runs, {kills} kills, {redone} chunks read again")
+    assert kills > len(runs) / 10
+    assert redone > len(runs) / 10
+
+
+def breaks(way: Way) -> bool:
+    """Whether one of 300 runs ends in an error."""
+    for seed in range(300):
+        try:
+            Model(seed, keyed=True, way=way).run(WRITES)
+        except Broken as error:
+            print(f"\nseed {seed}: {error}")
+            return True
+    return False
+
+
+def test_a_window_that_does_not_wait_for_what_the_source_shows_is_found_out() -> None:
+    assert breaks("naive")
+
+
+def test_a_chunk_that_is_sent_with_the_keys_that_the_stream_had_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    emit = transfers.Transfers._emit
+
+    def emit_all(self: Any, table: Any, running: Any, *more: Any) -> None:
+        running.touched.clear()
+        emit(self, table, running, *more)
+
+    monkeypatch.setattr(transfers.Transfers, "_emit", emit_all)
+    assert breaks("gtids")
+
+
+def test_chunks_that_a_cascade_does_not_void_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfers.Transfers, "_disturbed", lambda *_: None)
+    assert breaks("gtids")
+
+
+def test_chunks_that_a_statement_does_not_void_are_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transfers.Transfers, "_void", lambda *_: None)
+    assert breaks("gtids")
