@@ -1,0 +1,219 @@
+"""Transactions that the dump delivers before a SELECT shows them.
+
+A source with semi-synchronous replication (AFTER_SYNC) that no replica answers holds them there for
+as long as we like. A chunk that is read then is older than the stream, whatever the log's end says.
+"""
+
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pymysql.err
+import pytest
+
+from capture_rig import CaptureRig
+from fix_own_servers import run_sql
+from fix_pipeline import MakeReplica
+from mysync_lab.layout import wait_until
+from mysync_lab.services import settings
+from mysync_lab.sql import SqlServer
+from mysync_producer import chunkread, walk
+from mysync_producer.chunkread import ChunkReaders, Job
+from mysync_producer.governor import Governor
+from mysync_producer.source import Source
+from mysync_producer.transferstate import Chunk
+from mysync_runtime.settings import Settings
+from mysync_schemas.table import TableId
+from transfer_rig import FRESH, transfers, wait_done
+
+pytestmark = [
+    pytest.mark.xdist_group("own servers"),
+    pytest.mark.parametrize("kind", ["mysql", "mariadb"]),
+]
+
+
+@pytest.fixture
+def source(kind: str, request: pytest.FixtureRequest) -> SqlServer:
+    server = request.getfixturevalue(f"own_{kind}")
+    assert isinstance(server, SqlServer)
+    return server
+
+
+class Unanswered:
+    """Commits of the server that are logged, delivered and not shown, until `release`."""
+
+    def __init__(self, server: SqlServer) -> None:
+        self.server = server
+        new = server.kind == "mysql"
+        self._names = ("source", "replica") if new else ("master", "slave")
+        self._sessions: list[threading.Thread] = []
+
+    def hold(self) -> None:
+        side, other = self._names
+        if self.server.kind == "mysql":
+            try:
+                run_sql(
+                    self.server, "INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'"
+                )
+            except pymysql.err.OperationalError as error:
+                if error.args[0] != 1125:  # it is there already
+                    raise
+        run_sql(
+            self.server,
+            *(
+                f"SET GLOBAL rpl_semi_sync_{side}_{name} = {value}"
+                for name, value in (
+                    ("timeout", "3600000"),
+                    ("wait_point", "'AFTER_SYNC'"),
+                    (f"wait_no_{other}", "ON"),
+                    ("enabled", "ON"),
+                )
+            ),
+        )
+
+    def write(self, statement: str) -> None:
+        """Returns when the statement is logged; its session waits."""
+        before = self._end()
+        session = threading.Thread(target=run_sql, args=(self.server, statement))
+        session.start()
+        self._sessions.append(session)
+        wait_until(lambda: self._end() != before, "the statement in the log", 30)
+        assert session.is_alive(), "the server didn't wait"
+
+    def release(self) -> None:
+        run_sql(self.server, f"SET GLOBAL rpl_semi_sync_{self._names[0]}_enabled = OFF")
+        for session in self._sessions:
+            session.join(30)
+            assert not session.is_alive()
+
+    def _end(self) -> Any:
+        mysql = self.server.kind == "mysql"
+        return run_sql(self.server, f"SHOW {'BINARY LOG' if mysql else 'MASTER'} STATUS")[0][:2]
+
+
+@contextmanager
+def unanswered(server: SqlServer) -> Iterator[Unanswered]:
+    held = Unanswered(server)
+    held.hold()
+    try:
+        yield held
+    finally:
+        held.release()
+
+
+class Hazard:
+    """A table of three rows, one of which was deleted as far as the stream knows."""
+
+    def __init__(self, source: SqlServer, db: str, held: Unanswered, rig: CaptureRig) -> None:
+        start = rig.here()
+        held.write(f"DELETE FROM {db}.t WHERE id = 2")
+        captured = rig.capture(start, rig.end())
+        (deleted,) = rig.decoded(captured.records)
+        assert deleted["op"] == "d"
+        self.gtids = captured.boundaries[-1].gtids
+        assert run_sql(source, f"SELECT COUNT(*) FROM {db}.t") == [(3,)], "it is shown already"
+        self.settings = Settings.model_validate(
+            settings("hazard", source, source, "127.0.0.1:1", transfer={"streams": 1})
+        )
+        self.readers = ChunkReaders(self.settings, Governor(self.settings.transfer, lambda: None))
+        self.schema = rig.definitions.schemas[TableId(db, "t")]
+
+    def ask(self, seen: str | None) -> None:
+        """For all rows, at the place behind the DELETE."""
+        with closing(Source.connect(self.settings.source)) as asked:
+            server = asked.server()
+        plan = walk.plan_of(self.schema, mariadb=server.flavor == "mariadb")
+        job = Job(plan, server, seen, open=True, limit=100, most_bytes=1 << 20, chunk=Chunk())
+        self.readers.ask(job)
+
+    def found(self, seconds: float) -> Job:
+        """Raises queue.Empty."""
+        job = self.readers.found.get(timeout=seconds)
+        assert job.error is None, job.error
+        return job
+
+
+@pytest.fixture
+def hazard(source: SqlServer) -> Iterator[tuple[Hazard, Unanswered]]:
+    db = "visibility"
+    run_sql(
+        source,
+        f"DROP DATABASE IF EXISTS {db}",
+        f"CREATE DATABASE {db}",
+        f"CREATE TABLE {db}.t (id INT PRIMARY KEY)",
+        f"INSERT INTO {db}.t VALUES (1), (2), (3)",
+        # What readers would make, and wait for.
+        "CREATE DATABASE IF NOT EXISTS mysync",
+    )
+    rig = CaptureRig(source, db)
+    with unanswered(source) as held:
+        hazard = Hazard(source, db, held, rig)
+        yield hazard, held
+    hazard.readers.close()
+    run_sql(source, f"DROP DATABASE {db}")
+
+
+@pytest.mark.parametrize("way", ["gtids", "watermark"])
+def test_a_chunk_waits_until_the_source_shows_what_the_stream_had(
+    way: str, kind: str, hazard: tuple[Hazard, Unanswered]
+) -> None:
+    if (kind, way) == ("mariadb", "gtids"):
+        pytest.skip("MariaDB has no set of executed GTIDs to ask for")
+    there, held = hazard
+    there.ask(there.gtids if way == "gtids" else None)
+    with pytest.raises(queue.Empty):
+        there.found(1.0)
+    held.release()
+    assert there.found(30).rows == 2
+
+
+def test_a_chunk_that_does_not_wait_has_a_row_that_is_gone(
+    hazard: tuple[Hazard, Unanswered], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The naive window: the log's end, read after the SELECT, is passed already."""
+    monkeypatch.setattr(chunkread.Connection, "_show", lambda *_: None)
+    there, _ = hazard
+    there.ask(there.gtids)
+    assert there.found(30).rows == 3
+
+
+def test_a_table_that_is_transferred_meanwhile_ends_equal(
+    kind: str, source: SqlServer, make_replica: MakeReplica, request: pytest.FixtureRequest
+) -> None:
+    target = request.getfixturevalue(f"{kind}_b")
+    replica = make_replica(source=source, target=target, source_link=FRESH)
+    run_sql(source, f"CREATE DATABASE {replica.db}")
+    replica.on_source(
+        "CREATE TABLE t (id INT PRIMARY KEY)",
+        "INSERT INTO t VALUES (1), (2), (3)",
+        "CREATE TABLE k_empty (id INT PRIMARY KEY, n INT)",
+    )
+    producer, _consumer = replica.start()
+    wait_done(replica, producer, 60)
+    with unanswered(source) as held:
+        held.write(f"DELETE FROM {replica.db}.t WHERE id = 2")
+        place = held._end()
+        wait_until(
+            lambda: list((producer.status() or {})["position"].values()) == list(place),
+            "the DELETE in Kafka",
+            60,
+        )
+        code, _, error = replica.pipeline.run(
+            "mysync-producer", "transfer", "start", f"{replica.db}.t"
+        )
+        assert code == 0, error
+        wait_until(
+            lambda: any(each["phase"] == "running" for each in transfers(producer)),
+            "the transfer to begin",
+            60,
+        )
+        held.release()
+    wait_done(replica, producer, 60)
+    replica.on_source("INSERT INTO t VALUES (4)")
+    replica.catch_up()
+    replica.assert_equal()
+    with target.connect(database=replica.db) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM t ORDER BY id")
+        assert [row[0] for row in cursor.fetchall()] == [1, 3, 4]
