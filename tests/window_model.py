@@ -551,7 +551,7 @@ class Model:
         self.transfers.begin(self.schema, self.transaction.boundary, 90700, 0)
         self._cascades()
         self.commit()
-        busy, shown = r.random(), r.choice((0.03, 0.2, 1.0))
+        busy, shown = r.uniform(0.03, 1.0), r.choice((0.03, 0.2, 1.0))
         for _ in range(100_000):
             done = self.record is not None and self.record.phase == "done"
             if len(history.log) < writes:
