@@ -98,7 +98,9 @@ class Execution:
             by_sql=context.settings.apply.via == "sql",
         )
         if statement.skip:
-            self._log.info("statement left out", ddl=ddl.id, why=statement.skip)
+            self._log.warning(
+                "statement left out", ddl=ddl.id, why=statement.skip, statement=statement.shown
+            )
             return "skipped"
         context.quarantine.refresh(session.connection)
         held = frozenset(filter(context.quarantine.holds, statement.source))

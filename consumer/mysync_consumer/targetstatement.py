@@ -1,7 +1,8 @@
 """What of a source's statement is executed on the target: pure.
 
-The text stays as it is but for names, where the settings rename, and for an IF EXISTS that MariaDB
-leaves out of its log. What isn't executed is said with its reason; what can't be, too.
+The text stays as it is but for names, where the settings rename, for an IF EXISTS that MariaDB
+leaves out of its log, and for events, which a replica mustn't run. What isn't executed is said with
+its reason; what can't be, too.
 """
 
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ BY_HAND = (
     " on without it: `mysync-consumer ddl skip {0}`."
 )
 _TRIGGERS = frozenset({Verb.CREATE_TRIGGER, Verb.DROP_TRIGGER})
+_PROGRAMS = _TRIGGERS | {Verb.CREATE_VIEW, Verb.ROUTINE, Verb.EVENT}
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,10 @@ def target_statement(
                 f"its names can't be changed to the target's: {error}",
                 mend=BY_HAND.format(ddl.id),
             )
+            if not ddl.server_id and statement.verb in _PROGRAMS:
+                # Of a new target's schema: what isn't a table needn't be there for rows.
+                skip, refusal = refusal.what, None
+        sql = rewrite.disabled(sql, read_statement(sql, dialect), dialect)
         if statement.verb is Verb.DROP_TABLE and dialect.mariadb:
             # Logged as done even where it failed for one of its tables, the others being gone.
             sql = rewrite.with_if_exists(sql, read_statement(sql, dialect))

@@ -1,7 +1,8 @@
 """Definitions of what isn't a table, as a server prints them: for comparing two servers.
 
 A definition is everything that SHOW CREATE says but for the time it was made: the DEFINER, the SQL
-mode, character sets and collations too. Of triggers their place among those of the same event.
+mode, character sets and collations too, but whether an event is enabled. Of triggers
+their place among those of the same event.
 """
 
 import re
@@ -12,9 +13,13 @@ import pymysql
 
 from mysync_lab.tables import Session, execute, quote, rows
 
-KINDS = ("database", "view", "trigger", "procedure", "function")
+KINDS = (
+    *("database", "view", "trigger", "event"),
+    *("procedure", "function", "package", "package body"),
+)
 """What can be compared."""
 
+_ENABLED = re.compile(r" (?:ENABLE|DISABLE(?: ON (?:SLAVE|REPLICA))?) (?=COMMENT|DO)")
 _NO_SUCH_DATABASE, _NO_SUCH_TABLE, _INVALID_VIEW = 1049, 1146, 1356
 
 
@@ -133,6 +138,18 @@ def _routines(kind: str) -> Callable[[Session, str], dict[str, str]]:
     return read
 
 
+def _events(server: Session, db: str) -> dict[str, str]:
+    """A replica has them disabled."""
+    names = rows(
+        server, "SELECT event_name FROM information_schema.events WHERE event_schema = %s", [db]
+    )
+    shown = {
+        str(name): _said(rows(server, f"SHOW CREATE EVENT {quote(db)}.{quote(str(name))}")[0][1:])
+        for (name,) in names
+    }
+    return {name: _ENABLED.sub(" … ", text, count=1) for name, text in shown.items()}
+
+
 def _said(values: Sequence[object]) -> str:
     return " | ".join(str(value) for value in values)
 
@@ -141,6 +158,6 @@ _READERS: Mapping[str, Callable[[Session, str], dict[str, str]]] = {
     "database": _database,
     "view": _views,
     "trigger": _triggers,
-    "procedure": _routines("procedure"),
-    "function": _routines("function"),
+    "event": _events,
+    **{kind: _routines(kind) for kind in KINDS[4:]},
 }

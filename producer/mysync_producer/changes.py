@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from mysync_producer import metrics, points
 from mysync_producer.knowledge import Knowledge
-from mysync_producer.schemacopy import Made
+from mysync_producer.made import Made
 from mysync_producer.state import State
 from mysync_producer.statements import Change
 from mysync_producer.transaction import SourceTransaction
@@ -95,7 +95,7 @@ class Changes:
         ddl = Ddl(
             id=self._next_id,
             seq=seq,
-            sql=made.sql.encode(),
+            sql=made.sql,
             context=made.context,
             tables=tuple(map(str, made.tables)),
             file=boundary.file,

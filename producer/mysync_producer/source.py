@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 _SHOWN = 500  # characters of a GTID set in a message
 _EXECUTED_LAG = 15.0  # seconds
+# How definitions are shown and questions are read, whatever the server's defaults are.
+_SESSION = "SET SESSION sql_mode = '', sql_quote_show_create = 1"
 
 
 class Source:
@@ -42,7 +44,9 @@ class Source:
     def connect(cls, settings: SourceSettings) -> "Source":
         connection = mysql.connect(settings)
         try:
-            return cls(connection, settings)
+            source = cls(connection, settings)
+            source._ask(lambda connection: connection.query(_SESSION))
+            return source
         except BaseException:
             connection.close()
             raise

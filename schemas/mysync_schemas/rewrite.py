@@ -9,11 +9,20 @@ from typing import Final
 from mysync_schemas.effects import identified
 from mysync_schemas.renaming import Unrewritable, renamed
 from mysync_schemas.sqlsplice import Edit, spliced
+from mysync_schemas.sqltokens import Dialect, tokens_of
 from mysync_schemas.sqlwords import Named, Role
 from mysync_schemas.statement import Statement, Verb
 from mysync_schemas.table import TableId
 
-__all__ = ["Spanning", "Unrewritable", "cut", "plain", "renamed", "with_if_exists"]
+__all__ = [
+    "Spanning",
+    "Unrewritable",
+    "cut",
+    "disabled",
+    "plain",
+    "renamed",
+    "with_if_exists",
+]
 
 
 class Spanning(ValueError):
@@ -44,6 +53,7 @@ _OF_TABLES: Final = frozenset(
         *(Verb.CREATE_INDEX, Verb.DROP_INDEX, Verb.CREATE_SEQUENCE, Verb.ALTER_SEQUENCE),
     }
 )
+_ON_REPLICA: Final = b"DISABLE ON SLAVE"  # as both flavours have it
 _NEEDED: Final = frozenset({Role.MODEL, Role.MEMBER, Role.SEQUENCE})
 
 
@@ -109,6 +119,27 @@ def with_if_exists(sql: bytes, statement: Statement) -> bytes:
         return sql
     at = statement.objects[0].start
     return spliced(sql, statement.frames, [Edit(at, at, b"IF EXISTS ")])
+
+
+def disabled(sql: bytes, statement: Statement, dialect: Dialect) -> bytes:
+    """A CREATE or ALTER EVENT that leaves it as it is on a replica: known, and not run. What the
+    source's event does is in its log."""
+    if statement.verb is not Verb.EVENT or statement.objects[0].role is Role.DROPPED:
+        return sql
+    depth, end = 0, len(sql)
+    tokens = [t for t in tokens_of(sql, dialect) if t.start >= statement.objects[0].end]
+    for token in tokens:
+        depth += (token.word == "(") - (token.word == ")")
+        if depth == 0 and token.word == "DISABLE":
+            return sql
+        if depth == 0 and token.word == "ENABLE":
+            return spliced(sql, statement.frames, [Edit(token.start, token.end, _ON_REPLICA)])
+        if depth == 0 and token.word in ("COMMENT", "DO", ";"):
+            end = token.start
+            break
+    if statement.objects[0].role is not Role.MADE:
+        return sql
+    return spliced(sql, statement.frames, [Edit(end, end, _ON_REPLICA + b" ")])
 
 
 def _list(tables: tuple[TableId, ...]) -> str:

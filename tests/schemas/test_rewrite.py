@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from ddl_generated import Generated, generated
 from ddl_statements import cases
 from mysync_schemas.effects import Effects, effects
-from mysync_schemas.rewrite import Spanning, Unrewritable, cut, plain, renamed, with_if_exists
+from mysync_schemas.rewrite import (
+    Spanning,
+    Unrewritable,
+    cut,
+    disabled,
+    plain,
+    renamed,
+    with_if_exists,
+)
 from mysync_schemas.sqltokens import Dialect
 from mysync_schemas.statement import Verb, read_statement
 from mysync_schemas.table import TableId
@@ -48,6 +56,37 @@ LATIN1, SJIS, ASCII = 8, 13, 11
 def test_a_statement_without_what_it_is_wrapped_in(sql: str, expected: str | None) -> None:
     found = plain(sql.encode(), read_statement(sql.encode(), ANY)).decode()
     assert found == (sql if expected is None else expected)
+
+
+# -- events
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM t", "… DAY * DO DELETE FROM t"),
+        ("CREATE EVENT e ON SCHEDULE AT NOW() COMMENT 'DO' DO SELECT 1", "… NOW() * COMMENT …"),
+        ("CREATE EVENT e ON SCHEDULE EVERY 1 DAY ENABLE DO SELECT 1", "… DAY * DO SELECT 1"),
+        ("CREATE EVENT e ON SCHEDULE EVERY 1 DAY /*!50100 ENABLE */ DO SELECT 1", "… * */ DO …"),
+        ("CREATE EVENT e ON SCHEDULE EVERY 1 DAY DISABLE DO ALTER TABLE t ENABLE KEYS", None),
+        ("ALTER EVENT e ENABLE", "ALTER EVENT e *"),
+        ("ALTER EVENT e DO ALTER TABLE t ENABLE KEYS", None),
+        ("ALTER EVENT e RENAME TO f", None),
+        ("DROP EVENT e", None),
+    ],
+)
+def test_an_event_is_not_enabled_on_a_replica(sql: str, expected: str | None) -> None:
+    found = disabled(sql.encode(), read_statement(sql.encode(), ANY), ANY).decode()
+    if expected is None:
+        assert found == sql
+        return
+    for part in expected.replace("*", "DISABLE ON SLAVE", 1).split("…"):
+        assert part.strip() in found
+    assert found.replace("DISABLE ON SLAVE", "ENABLE") in (
+        sql,
+        sql.replace(" COMMENT 'DO'", " ENABLE COMMENT 'DO'"),
+        sql.replace(" DO ", " ENABLE DO "),
+    )
 
 
 # -- lists
