@@ -246,10 +246,15 @@ class Pipeline:
     def __init__(self, folder: Path, configuration: Mapping[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.configuration = configuration
+        self.configuration = dict(configuration)
         self.config = folder / "mysync.yaml"
-        self.config.write_text(yaml.safe_dump(dict(configuration), sort_keys=False))
         self.services: list[Service] = []
+        self.configure()
+
+    def configure(self, **sections: Any) -> None:
+        """Other settings, which services have when they start the next time."""
+        self.configuration = merged(self.configuration, sections)
+        self.config.write_text(yaml.safe_dump(self.configuration, sort_keys=False))
 
     @property
     def name(self) -> str:

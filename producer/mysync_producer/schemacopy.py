@@ -26,7 +26,7 @@ from mysync_schemas.table import TableId, TableSchema
 __all__ = ["Objects", "create", "drop", "empty", "estimates", "read_objects"]
 
 _CREATE = re.compile(r"CREATE (TABLE|SEQUENCE) ")
-_CREATE_DATABASE = "CREATE DATABASE IF NOT EXISTS "
+_CREATE_DATABASE = re.compile(r"CREATE DATABASE (?:/\*!32312 )?IF NOT EXISTS ?(?:\*/ )?")
 
 
 @dataclass
@@ -89,7 +89,7 @@ def _database(source: Source, db: str) -> list[Made]:
     """One that is there already gets the source's defaults: later tables may rest on them."""
     row = mysql.rows(source.connection, f"SHOW CREATE DATABASE IF NOT EXISTS {mysql.quote(db)}")[0]
     sql = str(row["Create Database"])
-    changed = sql.replace(_CREATE_DATABASE, "ALTER DATABASE ", 1)
+    changed = _CREATE_DATABASE.sub("ALTER DATABASE ", sql, count=1)
     context = context_in(None)
     return [
         Made(sql.encode(), Verb.CREATE_DATABASE, context),

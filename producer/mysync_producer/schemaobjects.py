@@ -28,24 +28,24 @@ __all__ = ["read_others"]
 
 log = get_logger("schemacopy")
 
-_NAME = re.compile(r"`((?:[^`]|``)+)`\.`((?:[^`]|``)+)`(\()?")
+_NAME = re.compile(r"(?:`((?:[^`]|``)+)`\.)?`((?:[^`]|``)+)`(\()?")
 _BROKEN_VIEW = 1356
 _EVERYWHERE = NEVER_REPLICATED - {"mysync"}  # databases that every server has
 _UTF8 = ("utf8mb4", "utf8mb3", "utf8")
 _ROUTINES = ("PACKAGE", "PACKAGE BODY", "FUNCTION", "PROCEDURE")  # one may need those before it
 # Bits of sql_mode (sql/system_variables.h of both servers); TIME_… and the last two are one's own.
-_MODES = {
-    word: bit
-    for bit, word in enumerate(
-        "REAL_AS_FLOAT PIPES_AS_CONCAT ANSI_QUOTES IGNORE_SPACE IGNORE_BAD_TABLE_OPTIONS"
-        " ONLY_FULL_GROUP_BY NO_UNSIGNED_SUBTRACTION NO_DIR_IN_CREATE POSTGRESQL ORACLE MSSQL DB2"
-        " MAXDB NO_KEY_OPTIONS NO_TABLE_OPTIONS NO_FIELD_OPTIONS MYSQL323 MYSQL40 ANSI"
-        " NO_AUTO_VALUE_ON_ZERO NO_BACKSLASH_ESCAPES STRICT_TRANS_TABLES STRICT_ALL_TABLES"
-        " NO_ZERO_IN_DATE NO_ZERO_DATE ALLOW_INVALID_DATES ERROR_FOR_DIVISION_BY_ZERO TRADITIONAL"
-        " NO_AUTO_CREATE_USER HIGH_NOT_PRECEDENCE NO_ENGINE_SUBSTITUTION PAD_CHAR_TO_FULL_LENGTH"
-        " EMPTY_STRING_IS_NULL SIMULTANEOUS_ASSIGNMENT TIME_ROUND_FRACTIONAL".split()
-    )
-} | {"TIME_TRUNCATE_FRACTIONAL": 32}
+_MODES = (
+    *("REAL_AS_FLOAT", "PIPES_AS_CONCAT", "ANSI_QUOTES", "IGNORE_SPACE"),
+    *("IGNORE_BAD_TABLE_OPTIONS", "ONLY_FULL_GROUP_BY", "NO_UNSIGNED_SUBTRACTION"),
+    *("NO_DIR_IN_CREATE", "POSTGRESQL", "ORACLE", "MSSQL", "DB2", "MAXDB", "NO_KEY_OPTIONS"),
+    *("NO_TABLE_OPTIONS", "NO_FIELD_OPTIONS", "MYSQL323", "MYSQL40", "ANSI"),
+    *("NO_AUTO_VALUE_ON_ZERO", "NO_BACKSLASH_ESCAPES", "STRICT_TRANS_TABLES"),
+    *("STRICT_ALL_TABLES", "NO_ZERO_IN_DATE", "NO_ZERO_DATE", "ALLOW_INVALID_DATES"),
+    *("ERROR_FOR_DIVISION_BY_ZERO", "TRADITIONAL", "NO_AUTO_CREATE_USER"),
+    *("HIGH_NOT_PRECEDENCE", "NO_ENGINE_SUBSTITUTION", "PAD_CHAR_TO_FULL_LENGTH"),
+    *("EMPTY_STRING_IS_NULL", "SIMULTANEOUS_ASSIGNMENT", "TIME_ROUND_FRACTIONAL"),
+)
+_MYSQL_MODES = {"TIME_TRUNCATE_FRACTIONAL": 32}
 
 Row = dict[str, Any]
 
@@ -174,7 +174,8 @@ class _Reader:
             return False
         names = [str(row["name"]) for row in listed]
         log.warning(
-            f"{setting} aren't copied: `ddl.{setting}` is skip",
+            "not copied, as the settings say",
+            setting=f"ddl.{setting}: skip",
             database=db,
             number=len(names),
             names=names[:10],
@@ -192,7 +193,7 @@ class _Reader:
             log.warning("a view isn't copied: what it names isn't there", view=str(view))
             return None
         sql = str(row["Create View"])
-        if lacks := self._lacks(sql):
+        if lacks := self._lacks(sql, view.db):
             log.warning(
                 "a view isn't copied: what it names isn't replicated", view=str(view), names=lacks
             )
@@ -200,10 +201,10 @@ class _Reader:
         sql = sql.replace("CREATE ", "CREATE OR REPLACE ", 1)
         return self._made(view.db, sql, Verb.CREATE_VIEW, row)
 
-    def _lacks(self, sql: str) -> list[str]:
+    def _lacks(self, sql: str, home: str) -> list[str]:
         """What the text names that the target isn't given by this pipeline."""
         lacks = []
-        for db, name, called in set(_named(sql)):
+        for db, name, called in _named(sql, home):
             if db.lower() in _EVERYWHERE:
                 continue
             if called:
@@ -219,7 +220,7 @@ class _Reader:
     def _in_order(self, views: dict[TableId, Made]) -> list[Made]:
         left = dict(views)
         names = {
-            view: {TableId(db, name) for db, name, called in _named(made.sql.decode()) if not called}
+            view: {TableId(*name[:2]) for name in _named(made.sql.decode(), view.db)}
             for view, made in views.items()
         }
         ordered = []
@@ -306,20 +307,27 @@ class _Reader:
 _BODY = "Create Package Body"
 
 
-def _named(sql: str) -> Iterator[tuple[str, str, bool]]:
-    """All that stands in the text as a table or, called, a function does."""
-    for db, name, called in _NAME.findall(sql):
-        yield db.replace("``", "`"), name.replace("``", "`"), bool(called)
+def _named(sql: str, home: str) -> set[tuple[str, str, bool]]:
+    """All that stands in the text as a table or, called, a function does. MySQL leaves out the
+    database of functions that stand in the view's own."""
+    return {
+        (db.replace("``", "`") or home, name.replace("``", "`"), bool(called))
+        for db, name, called in _NAME.findall(sql)
+        if db or called
+    }
 
 
 def _mode(words: str) -> int:
     """The bits of a sql_mode that is given by its words."""
     bits = 0
     for word in filter(None, words.split(",")):
-        if word not in _MODES:
+        if word in _MYSQL_MODES:
+            bits |= 1 << _MYSQL_MODES[word]
+        elif word in _MODES:
+            bits |= 1 << _MODES.index(word)
+        else:
             raise PreflightError(
                 "the source has programs that can't be copied",
                 [Failure(f"sql_mode {word} isn't known", "set `ddl.triggers: skip` and the like")],
             )
-        bits |= 1 << _MODES[word]
     return bits
