@@ -3,7 +3,7 @@
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ from mysync_producer.schemas_http import SchemaEndpoint
 from mysync_producer.service import Producer
 from mysync_producer.source import Source
 from mysync_producer.status import read_status
+from mysync_producer.transferview import line
 from mysync_runtime import cli, kafka, management
 from mysync_runtime.backoff import reach
 from mysync_runtime.errors import ConfigError, PreflightError
@@ -20,14 +21,25 @@ from mysync_runtime.http import AppSpec, Ticker, serve
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.settings import Settings
 
+Initial = Literal["when_needed", "full", "schema", "never"]
+
 app = cli.new_app("mysync-producer", "Publishes a MySQL or MariaDB binary log to Kafka.")
 app.add_typer(transfercli.app, name="transfer")
 
 
+InitialOption = Annotated[
+    Initial | None,
+    typer.Option("--initial", help="Instead of `transfer.initial`: what a new pipeline copies."),
+]
+
+
 @app.command()
-def run(config: cli.ConfigOption = None) -> None:
+def run(config: cli.ConfigOption = None, initial: InitialOption = None) -> None:
     """Runs until SIGTERM; a second signal ends it at once."""
     settings = _settings(config)
+    if initial is not None:
+        transfer = settings.transfer.model_copy(update={"initial": initial})
+        settings = settings.model_copy(update={"transfer": transfer})
     filters = filters_of(settings)
     stop, ticker = Stop(settings.grace_seconds), Ticker()
     stop.install()
@@ -91,7 +103,10 @@ def status(config: cli.ConfigOption = None, as_json: cli.JsonOption = False) -> 
         cli.echo_json(found)
     else:
         for name, value in found.items():
-            typer.echo(f"{name}: {_plain(value)}")
+            if name != "transfers":
+                typer.echo(f"{name}: {_plain(value)}")
+        for each in found.get("transfers", ()):
+            typer.echo(f"transfer of {line(each)}")
 
 
 def filters_of(settings: Settings) -> Filters:

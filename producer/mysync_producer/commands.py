@@ -83,27 +83,37 @@ class Commands:
 def _do(
     command: Command, transfers: Transfers, known: set[TableId], boundary: BinlogPosition
 ) -> None:
+    """All of it, or nothing and says why."""
+    found: set[TableId] = set()
     for pattern in command.tables:
-        candidates = known if command.verb == "start" else set(transfers.records)
-        found = sorted(t for t in candidates if fnmatchcase(str(t), pattern))
-        if not found:
-            raise ConfigError(
-                f"no table matches {pattern!r}",
-                mend="`mysync-producer status` lists the replicated tables.",
-            )
-        allowed = _ALLOWED.get(command.verb)
-        if allowed is not None:
-            fitting = [t for t in found if transfers.records[t].phase in allowed]
-            if not fitting:
-                phases = ", ".join(sorted({transfers.records[t].phase for t in found}))
-                raise ConfigError(
-                    f"{pattern}: nothing to {command.verb} there, it is {phases}",
-                    mend="See `mysync-producer transfer status`.",
-                )
-            found = fitting
-        for table in found:
-            _one(command.verb, table, transfers, boundary)
-        command.answer += map(str, found)
+        found |= _meant(command.verb, pattern, transfers, known)
+    for table in sorted(found):
+        _one(command.verb, table, transfers, boundary)
+        command.answer.append(str(table))
+
+
+def _meant(verb: Verb, pattern: str, transfers: Transfers, known: set[TableId]) -> set[TableId]:
+    """The tables that a pattern is about. Raises ConfigError if there are none."""
+    starts = verb == "start"
+    if not all(pattern.partition(".")):
+        raise ConfigError(f"{pattern!r} isn't a pattern `database.table`")
+    found = {t for t in (known if starts else transfers.records) if fnmatchcase(str(t), pattern)}
+    if not found:
+        raise ConfigError(
+            f"no {'replicated table' if starts else 'transfer'} matches {pattern!r}",
+            mend="`mysync-producer status` lists the replicated tables and their transfers; which"
+            " tables are replicated, `filters` say.",
+        )
+    if starts:
+        return found
+    fitting = {t for t in found if transfers.records[t].phase in _ALLOWED[verb]}
+    if not fitting:
+        phases = " or ".join(sorted({transfers.records[t].phase for t in found}))
+        raise ConfigError(
+            f"{pattern}: nothing to {verb}, what matches is {phases}",
+            mend="See `mysync-producer transfer status`.",
+        )
+    return fitting
 
 
 def _one(verb: Verb, table: TableId, transfers: Transfers, boundary: BinlogPosition) -> None:

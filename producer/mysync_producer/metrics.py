@@ -12,8 +12,10 @@ __all__ = [
     "ROWS",
     "SEQ",
     "STATEMENTS",
+    "TRANSFERS",
     "TRANSFER_REDONE",
     "TRANSFER_ROWS",
+    "TRANSFER_WAITED",
 ]
 
 ROWS = Counter(
@@ -38,6 +40,13 @@ TRANSFER_ROWS = Counter(
 )
 TRANSFER_REDONE = Counter(
     "mysync_producer_transfer_chunks_redone_total", "Chunks that were read again.", ["db", "table"]
+)
+TRANSFERS = Gauge("mysync_producer_transfers", "Tables' transfers, by phase.", ["phase"])
+TRANSFER_WAITED = Counter(
+    "mysync_producer_transfer_wait_seconds_total",
+    "Time that streams of transfers waited before a chunk, by reason: their share of the time and "
+    "the rate limit, the source's load, consumers that are far behind.",
+    ["reason"],
 )
 INFERRED = Counter(
     "mysync_producer_inferred_total", "Versions of tables that were told by their TABLE_MAPs."

@@ -245,6 +245,11 @@ class Producer:
             raise TransientError(
                 "this producer isn't the active one", mend="Ask the one that is, or wait."
             )
+        if session.joining:
+            raise TransientError(
+                "the target has no tables yet: their first transfer is being prepared",
+                mend="Wait; `mysync-producer transfer status` says when it has begun.",
+            )
         return {"tables": self.commands.ask(path["verb"], tuple(map(str, tables)))}
 
     def ready(self) -> Readiness:

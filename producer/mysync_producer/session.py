@@ -115,13 +115,14 @@ class Session:
         )
         self._changes = Changes(self._knowledge, self.state)
         self._lag = ConsumerLag(settings, self.info.partitions)
+        self._governor = Governor(settings.transfer, self._lag.records)
         self._transfers = Transfers(
             settings,
             started.transfers.values(),
             self._tables,
             self._knowledge,
             self._changes,
-            ChunkReaders(settings, Governor(settings.transfer, self._lag.records)),
+            ChunkReaders(settings, self._governor),
             self._asked,
         )
         self._joining: Joining | None = None
@@ -213,15 +214,27 @@ class Session:
 
     def transfers(self) -> dict[str, Any]:
         """For `/status`."""
-        waiting = self.state.initial if self._joining is not None else None
-        return {"waiting_to_join": waiting, "transfers": self._transfers.status()}
+        return {
+            "waiting_to_join": self.state.initial if self.joining else None,
+            "transfers_wait_because": self._governor.waiting or None,
+            "transfers": self._transfers.status(),
+        }
+
+    @property
+    def joining(self) -> bool:
+        """Whether the target has no tables yet."""
+        return self._joining is not None
 
     def begin_again(self, lost: MysyncError) -> None:
         """The source can't continue what was committed: begins at the present end of its log, as a
-        new pipeline does, and with all tables to be made anew. The session is over then."""
-        log.error("all tables are transferred again", reason=str(lost))
+        new pipeline does, and with all tables to be made anew. The session is over then.
+
+        Raises `lost` for a server of the other flavour: its rows are of other types."""
         source = self._asked()
         server, begin = source.server(), source.end()
+        if server.flavor != self.info.connector:
+            raise lost
+        log.error("all tables are transferred again", reason=str(lost))
         catalog = read_catalog(source.connection, source.flavor, self.filters)
         if catalog.refused:
             raise PreflightError("the source has tables that can't be replicated", catalog.refused)

@@ -1,10 +1,12 @@
 """`mysync-producer transfer …`: copies tables to the target while the source goes on."""
 
+from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
 import typer
 
 from mysync_producer.records import read_state
+from mysync_producer.transferview import follow, line
 from mysync_producer.walk import shown
 from mysync_runtime import cli, kafka, management
 from mysync_runtime.lifecycle import Stop
@@ -18,18 +20,30 @@ Tables = Annotated[
     list[str],
     typer.Argument(help="Patterns database.table, as in the filters.", show_default=False),
 ]
+SomeTables = Annotated[
+    list[str] | None,
+    typer.Argument(help="Patterns database.table; all if none is given.", show_default=False),
+]
+FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Until all of it is done.")]
+
+_SAID = {
+    "start": "is emptied on the target and transferred",
+    "pause": "is paused",
+    "resume": "goes on",
+    "cancel": "is given up; the target sets it aside, `transfer start` brings it back",
+}
 
 
 @app.command()
 def start(tables: Tables, config: cli.ConfigOption = None, as_json: cli.JsonOption = False) -> None:
     """Empties the tables on the target and copies them, from the beginning if under way."""
-    _ask(cli.start(config, "producer", "mysync-producer"), "start", tables, as_json=as_json)
+    _ask(_settings(config), "start", tables, as_json=as_json)
 
 
 @app.command()
 def pause(tables: Tables, config: cli.ConfigOption = None, as_json: cli.JsonOption = False) -> None:
     """Reads no more of these tables; their changes go on."""
-    _ask(cli.start(config, "producer", "mysync-producer"), "pause", tables, as_json=as_json)
+    _ask(_settings(config), "pause", tables, as_json=as_json)
 
 
 @app.command()
@@ -37,7 +51,7 @@ def resume(
     tables: Tables, config: cli.ConfigOption = None, as_json: cli.JsonOption = False
 ) -> None:
     """Goes on where it was paused."""
-    _ask(cli.start(config, "producer", "mysync-producer"), "resume", tables, as_json=as_json)
+    _ask(_settings(config), "resume", tables, as_json=as_json)
 
 
 @app.command()
@@ -45,37 +59,47 @@ def cancel(
     tables: Tables, config: cli.ConfigOption = None, as_json: cli.JsonOption = False
 ) -> None:
     """Gives the transfers up; the target's tables, which lack rows, are set aside there."""
-    _ask(cli.start(config, "producer", "mysync-producer"), "cancel", tables, as_json=as_json)
+    _ask(_settings(config), "cancel", tables, as_json=as_json)
 
 
 @app.command()
-def status(config: cli.ConfigOption = None, as_json: cli.JsonOption = False) -> None:
+def status(
+    tables: SomeTables = None,
+    config: cli.ConfigOption = None,
+    as_json: cli.JsonOption = False,
+    following: FollowOption = False,
+) -> None:
     """Says how far each transfer is, asked of Kafka: the service needn't run."""
-    settings = cli.start(config, "producer", "mysync-producer")
+    settings = _settings(config)
     stop = Stop()
     kafka.connect_at_start(settings.kafka, stop)
-    state, transfers = read_state(settings, stop)
-    found = [shown(record) for _, record in sorted(transfers.items())]
+
+    def look() -> tuple[str | None, list[dict[str, Any]]]:
+        state, transfers = read_state(settings, stop)
+        found = [
+            shown(record)
+            for table, record in sorted(transfers.items())
+            if not tables or any(fnmatchcase(str(table), pattern) for pattern in tables)
+        ]
+        return None if state is None else state.initial, found
+
+    if following:
+        follow(look)
+        return
+    waiting, found = look()
     if as_json:
-        waiting = None if state is None else state.initial
         cli.echo_json({"waiting_to_join": waiting, "transfers": found})
         return
-    if state is not None and state.initial is not None:
-        typer.echo(f"the tables haven't joined yet ({state.initial})")
+    if waiting is not None:
+        typer.echo(f"the target has no tables yet: their transfer is being prepared ({waiting})")
     for each in found:
-        typer.echo(_line(each))
+        typer.echo(line(each))
+    if waiting is None and not found:
+        typer.echo("no table was transferred")
 
 
-def _line(each: dict[str, Any]) -> str:
-    rows, guess, seconds = each["rows"], each["estimated_rows"], each["seconds"]
-    parts = [f"{each['table']}: {each['phase']}", f"{rows} rows of about {max(rows, guess)}"]
-    if seconds > 0:
-        parts.append(f"{rows / seconds:.0f} rows/s")
-    if each["eta_seconds"] is not None:
-        parts.append(f"about {each['eta_seconds']:.0f} s left")
-    if each["reason"]:
-        parts.append(each["reason"])
-    return ", ".join(parts)
+def _settings(config: cli.ConfigOption) -> Settings:
+    return cli.start(config, "producer", "mysync-producer")
 
 
 def _ask(settings: Settings, verb: str, tables: list[str], *, as_json: bool) -> None:
@@ -86,4 +110,4 @@ def _ask(settings: Settings, verb: str, tables: list[str], *, as_json: bool) -> 
         cli.echo_json(answer)
     else:
         for table in answer["tables"]:
-            typer.echo(f"{table}: {verb}")
+            typer.echo(f"{table} {_SAID[verb]}")

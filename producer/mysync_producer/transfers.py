@@ -18,8 +18,9 @@ are read again.
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 from mysync_producer import ancestry, metrics, points, walk
 from mysync_producer.capture import Capture
@@ -35,7 +36,7 @@ from mysync_producer.state import Learning, Server
 from mysync_producer.statements import Change, dialect_of
 from mysync_producer.tables import TOUCHED_MOST, Mode, Table, Tables
 from mysync_producer.transaction import SourceTransaction
-from mysync_producer.transferstate import Chunk, TransferState, key_of
+from mysync_producer.transferstate import Chunk, Phase, TransferState, key_of
 from mysync_runtime.crash import crash_point
 from mysync_runtime.errors import DataError, MysyncError
 from mysync_runtime.log import get_logger
@@ -125,6 +126,7 @@ class Transfers:
                 self._running[record.table_id] = running = Running()
                 running.again += record.open
         self._set_modes()
+        self._count()
 
     # -- what the session needs
 
@@ -139,8 +141,15 @@ class Transfers:
             (key_of(self._pipeline, table), None if record is None else record.encode())
             for table, record in self._unsaved.items()
         ]
-        self._unsaved.clear()
+        if records:
+            self._unsaved.clear()
+            self._count()
         return records
+
+    def _count(self) -> None:
+        phases = Counter(record.phase for record in self.records.values())
+        for phase in get_args(Phase):
+            metrics.TRANSFERS.labels(phase).set(phases[phase])
 
     def close(self) -> None:
         for running in self._running.values():

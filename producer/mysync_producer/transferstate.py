@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mysync_runtime.errors import StateLost
 from mysync_schemas.table import TableId
 
-__all__ = ["ACTIVE", "FORMAT", "Chunk", "Key", "TransferState", "key_of", "table_of"]
+__all__ = ["ACTIVE", "FORMAT", "Chunk", "Key", "Phase", "TransferState", "key_of", "table_of"]
 
 FORMAT = 1
 

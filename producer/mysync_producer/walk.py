@@ -55,6 +55,7 @@ def shown(record: TransferState) -> dict[str, Any]:
         "began_at_us": record.began_us or None,
         "ended_at_us": record.ended_us or None,
         "seconds": seconds,
+        "rows_per_second": record.rows / seconds if seconds else 0.0,
         "eta_seconds": eta,
         "reason": record.reason,
     }
