@@ -69,20 +69,22 @@ class History:
         return self.point()
 
     def point(self) -> Point:
-        replica = self.replica
-        file, pos = end_of_log(replica.source)
-        with replica.source.connect() as sql, sql.cursor() as cursor:
-            cursor.execute("SELECT VERSION()")
-            mariadb = "Maria" in str(cursor.fetchall())
-            cursor.execute(
-                "SELECT @@gtid_binlog_pos" if mariadb else "SELECT @@GLOBAL.gtid_executed"
-            )
-            gtid = str((cursor.fetchone() or ("",))[0]).replace("\n", "")
-            cursor.execute("SET time_zone = '+00:00'")
-            cursor.execute("SELECT DATE_FORMAT(SYSDATE(6), '%Y-%m-%dT%H:%i:%s.%fZ')")
-            time = str((cursor.fetchone() or ("",))[0])
-        content = content_of(replica.source, replica.db)
-        return Point(f"position:{file}:{pos}", f"gtid:{gtid}", f"time:{time}", content)
+        return point_of(self.replica)
+
+
+def point_of(replica: Replica) -> Point:
+    """Where the source stands, while nobody writes."""
+    file, pos = end_of_log(replica.source)
+    with replica.source.connect() as sql, sql.cursor() as cursor:
+        cursor.execute("SELECT VERSION()")
+        mariadb = "Maria" in str(cursor.fetchall())
+        cursor.execute("SELECT @@gtid_binlog_pos" if mariadb else "SELECT @@GLOBAL.gtid_executed")
+        gtid = str((cursor.fetchone() or ("",))[0]).replace("\n", "")
+        cursor.execute("SET time_zone = '+00:00'")
+        cursor.execute("SELECT DATE_FORMAT(SYSDATE(6), '%Y-%m-%dT%H:%i:%s.%fZ')")
+        time = str((cursor.fetchone() or ("",))[0])
+    content = content_of(replica.source, replica.db)
+    return Point(f"position:{file}:{pos}", f"gtid:{gtid}", f"time:{time}", content)
 
 
 def content_of(server: SqlServer, db: str) -> Content:

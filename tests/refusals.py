@@ -589,6 +589,51 @@ TABLE: tuple[Refusal, ...] = (
         ),
     ),
     *_rows(
+        "rebuild",
+        (
+            "a rebuild from topics that never made a table",
+            "RebuildRefused",
+            SETUP,
+            ("the topics don't hold the creation of", ".items", "transfer start"),
+        ),
+        (
+            "a rebuild over what is there",
+            "RebuildRefused",
+            SETUP,
+            ("the target isn't empty: it has", ".items", "drop what the pipeline wrote"),
+        ),
+        (
+            "a rebuild over a checkpoint",
+            "RebuildRefused",
+            SETUP,
+            ("the target knows this pipeline already: mysync.meta, mysync.checkpoint", "DELETE"),
+        ),
+        (
+            "a rebuild from topics whose beginning is gone",
+            "RebuildRefused",
+            SETUP,
+            ("doesn't hold its beginning any more", "partition 0 ", "transfer start"),
+        ),
+        (
+            "a rebuild without the databases",
+            "RebuildRefused",
+            SETUP,
+            ("the topics don't hold the creation of the databases", "create them"),
+        ),
+        (
+            "a rebuild that begins where the target doesn't stand",
+            "RebuildRefused",
+            SETUP,
+            ("tables that the target lacks", ".items", "put a copy there"),
+        ),
+        (
+            "a rebuild of topics that aren't there",
+            "RebuildRefused",
+            SETUP,
+            ("there is nothing to rebuild from", "not created yet"),
+        ),
+    ),
+    *_rows(
         "position",
         (
             "another partition count in the settings",

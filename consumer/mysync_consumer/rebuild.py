@@ -145,7 +145,9 @@ class _Preparation:
         start = self._resolver.find(request.begin, begin) if begin is not None else None
         end = self._resolver.find(request.until, until) if until is not None else None
         if start is not None:
-            failures += self._of_start(start)
+            failures += [*self._of_start(start), *self._of_transfers(request.begin, start)]
+        if end is not None:
+            failures += self._of_transfers(request.until, end)
         if start is not None and end is not None and end.seq < start.seq:
             failures.append(
                 Failure(f"the point {request.until} is before {request.begin}", "exchange them")
@@ -279,9 +281,12 @@ class _Preparation:
                 f" {_names(missing)}",
                 "put a copy there that is of this point, or begin at the earliest",
             )
-        if moving := sorted(self._control.transfers.under_way(start.seq - 1)):
+
+    def _of_transfers(self, text: str, point: Boundary) -> Iterator[Failure]:
+        """Tables of which only a part has come there."""
+        if moving := sorted(self._control.transfers.under_way(point.seq - 1)):
             yield Failure(
-                f"at {self._request.begin} tables are being transferred: {_names(moving)}",
+                f"at {text} tables are being transferred: {_names(moving)}",
                 "choose a point before or after that",
             )
 
