@@ -198,7 +198,9 @@ class Service:
                     self._on_target(
                         "note the end", lambda sql: limit.done(sql, self.settings.pipeline)
                     )
-                    self.stop.request("the rebuild is done")
+                    # No stop is requested: a parent's signal, when another process ended first,
+                    # would be the second one.
+                    self._log.info("the rebuild is done")
                     break
                 self.ticker.tick()
                 poller.step()

@@ -71,7 +71,7 @@ def test_a_rebuild_killed_at_this_point_begins_or_goes_on_with_the_same_words(
         code, said = rebuild(replica, "--until", there.time)
         assert code == -signal.SIGKILL, said
     monkeypatch.delenv("MYSYNC_CRASH")
-    code, said = rebuild(replica, "--until", there.time)
+    code, said = rebuild(replica, "--until", there.time, "--processes", "2")
     assert code == 0, said
     assert differing(content_of(replica.target, replica.db), there.content) == []
     # An ordinary consumer of a target that is empty again does the same, its statements too.
