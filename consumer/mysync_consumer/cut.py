@@ -66,6 +66,8 @@ def ask(connection: Connection, pipeline: str, seconds: float, author: str) -> C
         cursor = draft.cursor
         if (before := _in_force(cursor, pipeline)) is not None:
             raise CutStands(before.version, describe(connection, pipeline))
+        # Those of earlier cuts: with their GTID sets they would grow without end.
+        cursor.execute("DELETE FROM mysync.standing WHERE pipeline = %s", (pipeline,))
         draft.write(instructions.CUT, {"seconds": seconds}, author)
         cursor.execute(
             "INSERT INTO mysync.cut (pipeline, version, m, asked_by, asked_at, expires_at)"
