@@ -16,6 +16,7 @@ stream hasn't come to: it counts when the stream has passed the log's end of tha
 import queue
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,7 @@ from mysync_runtime.errors import ConfigError, MysyncError, TransientError
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.log import get_logger
 from mysync_runtime.settings import Settings
+from mysync_schemas.charset import Charset
 from mysync_schemas.table import TableSchema
 
 __all__ = ["ChunkReaders", "Job", "Plan"]
@@ -63,6 +65,7 @@ class Plan:
     schema: TableSchema
     order: KeyOrder | None
     mariadb: bool
+    charsets: Mapping[str, Charset]
     columns: str
     suffix: str
     locked: bool  # its engine can't roll back
@@ -303,7 +306,7 @@ class Connection:
             conditions.append(plan.order.upto(_values(chunk.upto)))
         where = f" WHERE {' AND '.join(f'({c})' for c in conditions)}" if conditions else ""
         sql = f"SELECT {plan.columns} FROM {_name(plan.schema)}{plan.suffix}{where}"
-        images = RowImages(plan.schema, mariadb=plan.mariadb)
+        images = RowImages(plan.schema, mariadb=plan.mariadb, charsets=plan.charsets)
         return ResultReader(self.source.connection, sql, images)
 
     # -- what the source shows

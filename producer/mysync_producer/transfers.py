@@ -164,7 +164,8 @@ class Transfers:
         queued = TransferState(db=table.db, table=table.table, phase="queued", reason=reason)
         record = self.records.get(table)
         if record is not None and record.incomplete:
-            queued = queued.model_copy(update={"partial": True, "walk": record.walk})
+            kept = {"partial": True, "walk": record.walk, "begun_as": record.begun_as}
+            queued = queued.model_copy(update=kept)
         if (running := self._running.get(table)) is not None:
             self._void(running)
         self._save(queued)
@@ -179,6 +180,7 @@ class Transfers:
         """Ends the transfer where it is; the target sets the table aside."""
         record = self.records[table]
         if record.incomplete:
+            self._rename(record, boundary)
             schema = self._knowledge.definitions.schemas.get(table) or _nameless(table)
             self._changes.transfer(schema, "cancelled", boundary, record.rows)
         self._forget(table)
@@ -236,6 +238,8 @@ class Transfers:
         """The table is made on the target, and empty, from this place on. `anew`: what is there
         may be another table."""
         table = schema.table_id
+        if table in self.records:
+            self._rename(self.records[table], boundary)
         id_ = self._changes.transfer(schema, "begin", boundary)
         made_empty = [drop(table), *create(schema)] if anew else [*create(schema), *empty(schema)]
         for made in made_empty:
@@ -264,12 +268,20 @@ class Transfers:
     def _end(self, record: TransferState) -> None:
         table = record.table_id
         assert self._boundary is not None
-        schema = self._knowledge.definitions.schemas.get(table) or _nameless(table)
-        self._changes.transfer(schema, "end", self._boundary, record.rows)
+        self._rename(record, self._boundary)
+        if record.begun_as in (None, table):
+            schema = self._knowledge.definitions.schemas.get(table) or _nameless(table)
+            self._changes.transfer(schema, "end", self._boundary, record.rows)
         crash_point(points.TRANSFER_ENDED)
         self._forget(table)
         self._save(record.ended("done", _now_us()))
         self._set_modes()
+
+    def _rename(self, record: TransferState, boundary: BinlogPosition) -> None:
+        """A table that was renamed meanwhile: what began under its old name ends there."""
+        if record.begun_as not in (None, record.table_id):
+            old = _nameless(TableId(*record.begun_as))
+            self._changes.transfer(old, "end", boundary, record.rows)
 
     # -- chunks out
 
@@ -279,7 +291,7 @@ class Transfers:
         now = time.monotonic()
         for table, running in list(self._running.items()):
             record = self.records[table]
-            if record.phase != "running" or now < running.not_before:
+            if record.phase != "running" or now < running.not_before or self._too_early(table):
                 continue
             if not running.jobs and not running.planning:
                 running.touched.clear()
@@ -289,6 +301,18 @@ class Transfers:
                 running.jobs.append(job)
                 self._readers.ask(job)
                 room -= 1
+
+    def _too_early(self, table: TableId) -> bool:
+        """Whether tables that it may cascade from are still to be completed: their rows' changes
+        reach its rows on the target only from rows that are there. Not where each is above the
+        other."""
+        return any(
+            table in below
+            and above in self._running
+            and above != table
+            and above not in self._ancestors.get(table, frozenset())
+            for above, below in self._ancestors.items()
+        )
 
     def _certain(self, table: TableId) -> TableSchema | None:
         return self._knowledge.certain(table)
@@ -311,7 +335,7 @@ class Transfers:
             return False
         charsets = charsets_of(schema, self._tables.charsets)
         try:
-            running.plan = walk.plan_of(schema, mariadb=self._mariadb)
+            running.plan = walk.plan_of(schema, charsets, mariadb=self._mariadb)
         except NotReadable as error:
             self._give_up(table, str(error))
             return False
@@ -587,7 +611,13 @@ class Transfers:
             if record is not None and record.phase in ("queued", "running", "paused"):
                 self._unsaved[old] = None
                 self._forget(old)
-                renamed = record.model_copy(update={"db": new.db, "table": new.table})
+                renamed = record.model_copy(
+                    update={
+                        "db": new.db,
+                        "table": new.table,
+                        "begun_as": record.begun_as or (old.db, old.table),
+                    }
+                )
                 if record.incomplete:
                     self._running[new] = running = Running()
                     running.again += record.open

@@ -47,6 +47,7 @@ class TransferState(_Record):
     phase: Phase = "queued"
     partial: bool = False
     id: int = 0  # of the control record that began it; 0 = not begun
+    begun_as: tuple[str, str] | None = None  # the table's name then, if it is another one now
     walk: str = ""
     after: Key | None = None
     planned: bool = False  # to the end of the table
@@ -82,6 +83,7 @@ class TransferState(_Record):
         return self.model_copy(
             update={
                 "phase": "running",
+                "begun_as": None,
                 "partial": False,
                 "id": record,
                 "walk": walk,

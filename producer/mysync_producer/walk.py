@@ -4,6 +4,7 @@ What the order of a key depends on is its *walk*: progress along one walk means 
 """
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from mysync_producer.chunkread import Plan
@@ -11,6 +12,7 @@ from mysync_producer.keyrange import KeyOrder
 from mysync_producer.selectlist import from_suffix, select_list
 from mysync_producer.tables import NOT_TRANSACTIONAL
 from mysync_producer.transferstate import TransferState
+from mysync_schemas.charset import Charset
 from mysync_schemas.table import TableSchema
 
 __all__ = ["plan_of", "shown", "signature"]
@@ -26,12 +28,13 @@ def signature(schema: TableSchema, *, mariadb: bool) -> str:
     return f"{'at once' if order is None else order.order_by}: {', '.join(parts)}"
 
 
-def plan_of(schema: TableSchema, *, mariadb: bool) -> Plan:
+def plan_of(schema: TableSchema, charsets: Mapping[str, Charset], *, mariadb: bool) -> Plan:
     """How rows of this version are read. Raises NotReadable."""
     return Plan(
         schema=schema,
         order=KeyOrder.of(schema, mariadb=mariadb) if schema.identity else None,
         mariadb=mariadb,
+        charsets=charsets,
         columns=select_list(schema, mariadb=mariadb),
         suffix=from_suffix(schema),
         locked=schema.engine.lower() in NOT_TRANSACTIONAL,
