@@ -26,6 +26,7 @@ from mysync_schemas import control as records
 from mysync_schemas.charset import Charset, CharsetTable, charsets_of
 from mysync_schemas.errors import SchemaError
 from mysync_schemas.markers import Line
+from mysync_schemas.statement import Verb
 from mysync_schemas.table import TableId, TableSchema
 
 POLL_SECONDS = 0.2
@@ -139,7 +140,7 @@ class Control:
 
     def stated(self, table: TableId, seq: int) -> bool:
         """Whether there was a statement on the table up to a seq: without one, the pipeline didn't
-        make the target's."""
+        make the target's. Nor did it when the producer itself has dropped the table since."""
         return self._stated.get(str(table), seq + 1) <= seq
 
     def next_work(self, frontier: int, seconds: float) -> Work | None:
@@ -223,7 +224,10 @@ class Control:
                 self.statements[record.id] = record
                 self._in_order.append(record)
                 for table in record.tables:
-                    self._stated.setdefault(table, record.seq)
+                    if record.server_id or record.verb != Verb.DROP_TABLE.name:
+                        self._stated.setdefault(table, record.seq)
+                    else:
+                        self._stated.pop(table, None)  # the producer is about to make it anew
             elif isinstance(record, records.Transfer):
                 self.transfers.take(record)
                 self._in_order.append(record)

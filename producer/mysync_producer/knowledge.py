@@ -185,18 +185,15 @@ class Knowledge:
         self._adopt(found)
         return True
 
-    def begin_again(self, tables: list[TableSchema], end: Learning) -> set[TableId]:
+    def begin_again(self, tables: list[TableSchema], end: Learning) -> None:
         """Forgets what the stream has shown: these tables were read, and the stream goes on
-        somewhere before `end`. Sends their versions with a line; returns the tables that are
-        gone."""
+        somewhere before `end`. Sends their versions with a line."""
         before = self.definitions.schemas
-        gone = before.keys() - {table.table_id for table in tables}
         after = {t.table_id: self._completed(t, before.get(t.table_id)) for t in tables}
         self._learning, self._uncertain, self._reading = end, set(), None
         seq, prev = self.sequencer.take_all()
         self.tell(self._numbered(Evolution(after, set()), seq))
         self.line(Line(seq, 0, seq, self.definitions.next_version - 1, Line.ADOPT), prev)
-        return set(gone)
 
     # -- inner
 

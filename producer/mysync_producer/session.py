@@ -239,10 +239,12 @@ class Session:
         if catalog.refused:
             raise PreflightError("the source has tables that can't be replicated", catalog.refused)
         version = dialect_of(source.flavor.text).version
-        for table in sorted(
-            self._knowledge.begin_again(catalog.tables, Learning.after(server, source.end()))
-        ):
+        # First: until they are made again, nobody compares them with what is known from now on.
+        tables = {*self.definitions.schemas, *(table.table_id for table in catalog.tables)}
+        for table in sorted(tables):
             self._changes.issue(drop(table), begin.position, version)
+        self._knowledge.begin_again(catalog.tables, Learning.after(server, source.end()))
+        self._transfers.end_missing()
         crash_point(points.BEGUN_AGAIN)
         state = self.state.model_copy(
             update={

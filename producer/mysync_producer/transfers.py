@@ -622,17 +622,22 @@ class Transfers:
                     self._running[new] = running = Running()
                     running.again += record.open
                 self._save(renamed)
+        self.end_missing()
+        known = self._knowledge.definitions.schemas
+        altered = change.verb is Verb.ALTER_TABLE and _ANEW.search(change.sql)
+        if altered and any(t in self._running for t in effects.tables):
+            for table in effects.tables & known.keys():
+                self._begin_anew(table)
+        self._set_modes()
+
+    def end_missing(self) -> None:
+        """Ends the transfers of tables that aren't there any more."""
         known = self._knowledge.definitions.schemas
         for table, record in list(self.records.items()):
             if record.phase in ("queued", "running", "paused") and table not in known:
                 self._forget(table)
                 ended = record.ended("cancelled", _now_us())
                 self._save(ended.model_copy(update={"reason": "the table was dropped"}))
-        altered = change.verb is Verb.ALTER_TABLE and _ANEW.search(change.sql)
-        if altered and any(t in self._running for t in effects.tables):
-            for table in effects.tables & known.keys():
-                self._begin_anew(table)
-        self._set_modes()
 
     def _begin_anew(self, table: TableId) -> None:
         """After a statement that left the target with other rows, if it hadn't all of them."""

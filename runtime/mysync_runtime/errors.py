@@ -123,8 +123,8 @@ class DataError(MysyncError):
 
 class PositionLost(DataError):
     advice = (
-        "The source purged binary logs that were still needed: restore them there, or begin the "
-        "pipeline anew under another name."
+        "The source purged binary logs that were still needed: restore them there. Or let all "
+        "tables be made anew on the target: `transfer.on_lost_position: transfer`."
     )
 
 
@@ -133,7 +133,10 @@ class PositionMoved(DataError):
 
 
 class SourceDiverged(DataError):
-    advice = "Point `source` at a server that has everything already replicated, or begin anew."
+    advice = (
+        "Point `source` at a server that has everything already replicated. Or let all tables be "
+        "made anew on the target, as this one has them: `transfer.on_lost_position: transfer`."
+    )
 
 
 class StateLost(DataError):
