@@ -53,7 +53,11 @@ def left_on(server: SqlServer, pipeline: str) -> list[str]:
     """Databases and checkpoints that bear the run's name."""
     with server.connect() as session:
         found = [str(name) for (name,) in rows(session, f"SHOW DATABASES LIKE '{pipeline}'")]
-        if rows(session, "SHOW DATABASES LIKE 'mysync'"):
+        if rows(
+            session,
+            "SELECT 1 FROM information_schema.tables"
+            " WHERE table_schema = 'mysync' AND table_name = 'checkpoint'",
+        ):
             found += map(
                 str,
                 rows(session, "SELECT 1 FROM mysync.checkpoint WHERE pipeline = %s", [pipeline]),

@@ -1,4 +1,5 @@
-"""The demo's story: servers, a shop, both services, traffic, kills, and what is left in the end.
+"""The demo's story: servers, a shop that is there already, both services, traffic, kills, and what
+is left in the end. The target begins with nothing.
 
 Everything it makes bears the run's own name, so runs don't meet each other's rows, and everything
 is removed at the end: databases, topics, checkpoints, processes. It stops the servers it started.
@@ -21,7 +22,8 @@ from mysync_lab.demo.measure import Meter
 from mysync_lab.demo.view import View
 from mysync_lab.errors import ServerFailed
 from mysync_lab.lab import Lab
-from mysync_lab.schema_copy import copy_databases, drop_databases
+from mysync_lab.layout import wait_until
+from mysync_lab.schema_copy import drop_databases
 from mysync_lab.server import Server
 from mysync_lab.services import Pipeline, Service, settings
 from mysync_lab.sql import SqlServer
@@ -32,6 +34,8 @@ PARTITIONS = 8
 THREADS = 4
 # Transactions a second that the writers try to reach.
 RATE = 150.0
+# The shop has so many when the pipeline begins.
+ORDERS = 10_000
 # A killed service stays dead this long.
 DEAD_SECONDS = 1.0
 _TICK = 0.1
@@ -74,6 +78,7 @@ def play(story: Story, view: View, lab: Lab) -> bool:
                     source,
                     target,
                     kafka,
+                    source={"start": None},
                     topics={"partitions": PARTITIONS},
                     filters={"include": [f"{name}.*"]},
                 ),
@@ -106,11 +111,11 @@ def running_servers(
 
 @contextlib.contextmanager
 def shop_on(db: str, source: SqlServer, target: SqlServer, kafka: Server) -> Iterator[None]:
-    """The empty shop on both servers; gone afterwards, with all that bears its name."""
+    """The shop on the source; gone afterwards, with all that bears its name."""
     try:
-        with source.connect() as here, target.connect() as there:
+        with source.connect() as here:
             shop.create(here, db)
-            copy_databases(here, there, [db])
+            shop.fill(here, db, ORDERS)
         yield
     finally:
         with source.connect() as here, target.connect() as there:
@@ -128,9 +133,6 @@ def _perform(
     kafka: Server,
 ) -> bool:
     producer, consumer = pipeline.producer(), pipeline.consumer()
-    for service in (producer, consumer):
-        service.start().wait_ready()
-        view.say(f"{service.name} is ready: pid {service.pid}, {service.url}/status")
     writers = Writers(
         source.connect,
         shop.Shop(pipeline.name),
@@ -139,15 +141,26 @@ def _perform(
         rate=RATE,
     )
     watcher = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": f"{pipeline.name}-watch"})
-    with source.connect() as here, target.connect() as there, contextlib.closing(watcher):
+    with source.connect() as here, target.connect() as there, contextlib.closing(watcher), writers:
+        view.say(f"{source.name} is being written, {target.name} has nothing")
+        for service in (producer, consumer):
+            service.start().wait_ready()
+            view.say(f"{service.name} is ready: pid {service.pid}, {service.url}/status")
         meter = Meter(
             pipeline.name, PARTITIONS, there, watcher, writers, [producer, consumer], story.seconds
         )
         with view:
-            with writers:
-                _traffic(story, view, meter, [producer, consumer])
+            _traffic(story, view, meter, [producer, consumer])
+            writers.stop()
             meter.phase = "the source is quiet, the target catches up"
             meter.note("the writers have stopped")
+            wait_until(
+                lambda: _transferred(producer) or _ended([producer, consumer]),
+                "the transfer's end",
+                _CATCH_UP_SECONDS,
+            )
+            # A row that was read bears the place that it is good for, which may be the last one.
+            shop.touch(here, pipeline.name)
             with target.connect() as asking:
                 wait_caught_up(
                     here,
@@ -180,6 +193,7 @@ def _traffic(story: Story, view: View, meter: Meter, services: list[Service]) ->
     """
     kills = story.kills()
     revivals: list[tuple[float, Service]] = []
+    transferred = False
     while meter.elapsed < story.seconds:
         if kills and meter.elapsed >= kills[0][0] and services[kills[0][1]].ready:
             victim = services[kills.pop(0)[1]]
@@ -194,6 +208,9 @@ def _traffic(story: Story, view: View, meter: Meter, services: list[Service]) ->
             if not service.running and service not in dead:
                 how = f"{service.name} ended by itself with {service.exit_code}"
                 raise ServerFailed(f"{how}:\n{service.log_tail()}")
+        if not transferred and _transferred(services[0]):
+            transferred = True
+            meter.note("all rows that were there before are read")
         if not meter.writers.running:
             meter.writers.stop()
         view.show(meter.snapshot())
@@ -201,6 +218,17 @@ def _traffic(story: Story, view: View, meter: Meter, services: list[Service]) ->
     for _, service in revivals:
         service.start()
         meter.note(f"{service.name} started again, pid {service.pid}")
+
+
+def _transferred(producer: Service) -> bool:
+    """Whether the producer says that every table is transferred."""
+    status = producer.status() or {}
+    found = status.get("transfers") or []
+    return bool(found) and all(each["phase"] == "done" for each in found)
+
+
+def _ended(services: list[Service]) -> bool:
+    return any(not service.running for service in services)
 
 
 def _stop(view: View, services: list[Service]) -> None:

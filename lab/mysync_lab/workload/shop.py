@@ -49,6 +49,34 @@ def create(session: Session, db: str) -> None:
     execute(session, *(statement.format(db=quote(db)) for statement in _DEFINITIONS))
 
 
+def fill(session: Session, db: str, orders: int) -> None:
+    """So many orders, and four and a half times as many rows in all."""
+    digit = " UNION ALL ".join(f"SELECT {n} AS d" for n in range(10))
+    places = len(str(orders - 1))
+    number = " + ".join(f"t{p}.d * {10**p}" for p in range(places))
+    digits = ", ".join(f"({digit}) AS t{p}" for p in range(places))
+    numbers = f"(SELECT {number} AS i FROM {digits}) AS numbers WHERE i < {orders}"
+    lines = f"({digit}) AS l, {numbers} AND l.d < 2"
+    execute(
+        session,
+        f"USE {quote(db)}",
+        "INSERT INTO customers (name, email, city, credit, tier, joined) SELECT CONCAT('Zoë ', i),"
+        f" CONCAT(i, '@example.org'), 'Zürich', i / 7, 1 + i % 3, '2020-02-29' FROM {numbers}"
+        " AND i % 2 = 0",
+        "INSERT INTO orders (customer_id, state, total, note, placed_at) SELECT 1 + i % 99,"
+        f" 1 + i % 4, i / 4, CONCAT('note ', i), '2026-01-01' FROM {numbers}",
+        "INSERT INTO items SELECT i, l.d, CONCAT('s', i % 999), 1 + i % 5, i / 8,"
+        f" JSON_OBJECT('i', i), (i + 1) / 3 FROM {lines}",
+        "INSERT INTO payments SELECT UNHEX(LPAD(HEX(i * 7919), 32, '0')), i, i / 2, 'card',"
+        f" '12:34:56.789', '2026-01-01' FROM {numbers}",
+    )
+
+
+def touch(session: Session, db: str) -> None:
+    """One small transaction."""
+    execute(session, f"UPDATE {quote(db)}.customers SET credit = credit + 1 LIMIT 1")
+
+
 class Shop:
     """What happens in the shop. A session finds its own orders again by its variables."""
 
