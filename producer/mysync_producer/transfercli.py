@@ -70,6 +70,8 @@ def status(
     following: FollowOption = False,
 ) -> None:
     """Says how far each transfer is, asked of Kafka: the service needn't run."""
+    if following and as_json:
+        raise typer.BadParameter("--follow is for people, --json isn't")
     settings = _settings(config)
     stop = Stop()
     kafka.connect_at_start(settings.kafka, stop)

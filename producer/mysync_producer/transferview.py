@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
@@ -42,15 +41,15 @@ def line(each: Shown) -> str:
     return ", ".join(parts)
 
 
-def follow(look: Look) -> None:
+def follow(look: Look, console: Console | None = None) -> None:
     """Returns when every transfer is done or cancelled. `look` gives what is waited for before the
     first begins, and all transfers."""
-    console = Console()
+    console = console or Console(soft_wrap=True, highlight=False)
     if console.is_terminal:
         with _bars(console) as progress:
             _watch(look, _Bars(progress).show)
     else:
-        _watch(look, _Lines().show)
+        _watch(look, _Lines(console).show)
 
 
 def _watch(look: Look, show: Callable[[str | None, Sequence[Shown]], None]) -> None:
@@ -97,19 +96,20 @@ def _left(sent: int, total: int, rate: float) -> str:
 class _Lines:
     """A line when a table's phase changes, and one for all now and then."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console) -> None:
+        self._console = console
         self._phases: dict[str, str] = {}
         self._rate = _Rate()
         self._said = time.monotonic()
 
     def show(self, waiting: str | None, found: Sequence[Shown]) -> None:
         if waiting is not None and not self._phases:
-            typer.echo(f"the transfer of all tables is being prepared ({waiting})")
+            self._say(f"the transfer of all tables is being prepared ({waiting})")
             self._phases[""] = waiting
         for each in found:
             if self._phases.get(each["table"]) != each["phase"]:
                 self._phases[each["table"]] = each["phase"]
-                typer.echo(line(each))
+                self._say(line(each))
         (sent, total), now = _sums(found), time.monotonic()
         rate = self._rate.take(sent)
         if now - self._said >= _LINE_SECONDS:
@@ -117,15 +117,18 @@ class _Lines:
             ended = sum(each["phase"] in _ENDED for each in found)
             parts = [f"{ended} of {len(found)} tables", f"{sent} rows of about {total}"]
             parts += [f"{rate:.0f} rows/s", _left(sent, total, rate)]
-            typer.echo(", ".join(filter(None, parts)))
+            self._say(", ".join(filter(None, parts)))
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, markup=False)
 
 
 def _bars(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[words]}"),
+        TextColumn("{task.fields[words]}", markup=False),
         console=console,
     )
 
