@@ -402,9 +402,8 @@ class Capture:
                 transaction.held()
                 yield self.xa.add(event, table.plan.table)
             return
-        if table.mode.held:
-            if table.mode.disturbs:
-                self.tables.disturb(table.table_id)
+        if table.mode.held or table.withheld:
+            self.tables.left_behind(table)
             return
         if event.type in COMPRESSED:
             event = self._whole(uncompressed, event)

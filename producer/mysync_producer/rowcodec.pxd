@@ -34,7 +34,7 @@ cdef class TablePlan:
     cdef Py_ssize_t bitmap
     cdef int partitions
     cdef int whole
-    cdef RowKey key
+    cdef readonly RowKey key
     cdef bytes frame
     cdef bytes part_frame
     cdef Py_ssize_t max_message_bytes

@@ -72,11 +72,14 @@ class Table:
     def __init__(
         self, plan: TablePlan, table_map: TableMap, transactional: bool, mode: Mode = _STREAMED
     ) -> None:
+        """`withheld`: a table that lost its key while it is transferred. Nobody can tell which of
+        its rows the target has, so they aren't carried."""
         self.plan = plan
         self.table_map = table_map
         self.transactional = transactional
         self.mode = mode
         self.snapshot = "true" if mode.snapshot else "false"
+        self.withheld = mode.snapshot and not mode.held and plan.key is None
         plan.touched = mode.touched
         self.table_id = TableId(table_map.db, table_map.table)
         db, table = table_map.db, table_map.table
@@ -92,12 +95,14 @@ class Tables:
 
     `infer` publishes what a TABLE_MAP tells of a table whose definition isn't known, and returns
     that version. `ahead`: the definitions may be newer than the stream. `disturb` is told of
-    changes of tables whose mode says so, `overflow` when one has touched too many keys."""
+    changes of tables whose mode says so, `overflow` when one has touched too many keys,
+    `withhold` of rows that aren't carried because their table has lost its key."""
 
     def __init__(self, filters: Filters, settings: PlanSettings) -> None:
         self.infer: Callable[[TableMap], TableSchema] | None = None
         self.disturb: Callable[[TableId], None] = lambda _table: None
         self.overflow: Callable[[TableId], None] = lambda _table: None
+        self.withhold: Callable[[TableId], None] = lambda _table: None
         self.ahead = False
         self._modes: dict[TableId, Mode] = {}
         self._mode_of_all: Mode | None = None
@@ -143,6 +148,13 @@ class Tables:
         table = TableId(table_map.db, table_map.table)
         plan = self._compiled(table_map, self.schemas[table])
         return Table(plan, table_map, transactional=True, mode=self._mode(table))
+
+    def left_behind(self, table: Table) -> None:
+        """A rows event of a table whose rows aren't carried at the moment."""
+        if table.withheld:
+            self.withhold(table.table_id)
+        elif table.mode.disturbs:
+            self.disturb(table.table_id)
 
     def _mode(self, table: TableId) -> Mode:
         return self._mode_of_all or self._modes.get(table, _STREAMED)

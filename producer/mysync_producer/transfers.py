@@ -120,6 +120,7 @@ class Transfers:
         self._context = EventContext()
         tables.disturb = self._disturbed
         tables.overflow = self._overflow
+        tables.withhold = self._withheld
         changes.followed = self.followed
         for record in self.records.values():
             if record.incomplete:
@@ -591,6 +592,11 @@ class Transfers:
         """More keys were touched than are kept."""
         if (running := self._running.get(table)) is not None:
             self._void(running)
+
+    def _withheld(self, table: TableId) -> None:
+        """A change of a table that lost its key: the target will never get it."""
+        if self.records[table].phase != "queued":
+            self.queue(table, "it lost its key")
 
     def _void(self, running: Running) -> None:
         """What is under way is no good any more."""
