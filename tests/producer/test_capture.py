@@ -52,7 +52,11 @@ def test_a_bad_row_after_a_good_one_leaves_neither_a_record_nor_its_number(
         DdlSettings(),
     )
     table: Any = SimpleNamespace(
-        plan=SimpleNamespace(table="app.t"), transactional=True, mode=Mode(), snapshot="false"
+        plan=SimpleNamespace(table="app.t", keys_changed=0),
+        transactional=True,
+        mode=Mode(),
+        withheld=False,
+        snapshot="false",
     )
     capture._open_tables[5] = table
     transaction.begin(GtidEvent("a:1", 0), 10)
