@@ -1,0 +1,161 @@
+"""Tables that can't be walked by a key, while somebody writes them all the time."""
+
+import random
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pymysql.err
+import pytest
+
+from fix_pipeline import MakeReplica, Replica
+from mysync_lab.sql import SqlServer
+from transfer_rig import FRESH, transfers, wait_done
+
+KEYLESS = "CREATE TABLE keyless (a INT, b VARCHAR(20))"
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+TABLES = (
+    KEYLESS,
+    f"CREATE TABLE by_enum (k ENUM({', '.join(repr(c) for c in LETTERS)}) PRIMARY KEY, n INT)",
+    "CREATE TABLE by_float (k FLOAT PRIMARY KEY, n INT)",
+    "CREATE TABLE by_prefix (k TEXT, n INT, PRIMARY KEY (k(3)))",
+    "CREATE TABLE by_two (a INT, k SET('x','y','z'), n INT, PRIMARY KEY (a, k))",
+    (
+        "CREATE TABLE made (id INT PRIMARY KEY, n INT, twice INT AS (n * 2) STORED,"
+        " thrice INT AS (n * 3) VIRTUAL, hidden INT {invisible} DEFAULT 4, KEY (twice))"
+    ),
+    "CREATE TABLE noted (id INT AUTO_INCREMENT PRIMARY KEY, note VARCHAR(40))",
+    (
+        "CREATE TRIGGER notes AFTER UPDATE ON made FOR EACH ROW"
+        " INSERT INTO noted (note) VALUES (CONCAT('made ', NEW.id))"
+    ),
+)
+WRITES = (
+    "INSERT INTO keyless VALUES ({i}, 'new'), ({i}, 'new')",
+    "DELETE FROM keyless WHERE a = {i} LIMIT 1",
+    "UPDATE keyless SET b = 'b{j}' WHERE a = {i} LIMIT 2",
+    "REPLACE INTO by_enum VALUES ({c} , {j})",
+    "DELETE FROM by_enum WHERE k = {c}",
+    "UPDATE IGNORE by_enum SET k = {d} WHERE k = {c}",
+    "REPLACE INTO by_float VALUES ({i} / 3, {j})",
+    "DELETE FROM by_float WHERE n = {j}",
+    "REPLACE INTO by_prefix VALUES (CONCAT({i}, ' and more ', {j}), {j})",
+    "UPDATE by_prefix SET k = CONCAT(LEFT(k, 3), {j}) WHERE n = {j}",
+    "REPLACE INTO by_two VALUES ({i} % 3, {i} % 8, {j})",
+    "UPDATE IGNORE by_two SET k = k ^ 1 WHERE n = {j}",
+    "INSERT INTO made (id, n) VALUES ({i}, {j}) ON DUPLICATE KEY UPDATE n = {j}",
+    "DELETE FROM made WHERE id = {i}",
+)
+
+
+@contextmanager
+def written(source: SqlServer, db: str, writes: Sequence[str]) -> Iterator[None]:
+    """Two sessions write as fast as they can."""
+    stop = threading.Event()
+    failures: list[pymysql.err.Error] = []
+
+    def write(seed: int) -> None:
+        r = random.Random(seed)
+        try:
+            with source.connect(database=db) as connection, connection.cursor() as cursor:
+                cursor.execute("SET SESSION lock_wait_timeout = 20")
+                while not stop.is_set():
+                    c, d = (f"'{r.choice(LETTERS)}'" for _ in range(2))
+                    statement = r.choice(writes)
+                    cursor.execute(statement.format(i=r.randrange(40), j=r.randrange(30), c=c, d=d))
+                    stop.wait(0.002)
+        except pymysql.err.Error as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(seed,)) for seed in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not failures, failures
+
+
+def make(make_replica: MakeReplica, kind: str, request: pytest.FixtureRequest) -> Replica:
+    source, target = (request.getfixturevalue(f"{kind}_{side}") for side in "ab")
+    replica = make_replica(source=source, target=target, source_link=FRESH)
+    with source.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {replica.db}")
+    return replica
+
+
+def fill(replica: Replica, writes: Sequence[str]) -> None:
+    r = random.Random(0)
+    for _ in range(300):
+        c, d = (f"'{r.choice(LETTERS)}'" for _ in range(2))
+        replica.on_source(r.choice(writes).format(i=r.randrange(40), j=r.randrange(30), c=c, d=d))
+
+
+@pytest.mark.parametrize("kind", ["mysql", "mariadb"])
+def test_tables_without_a_key_to_walk_by_end_equal(
+    kind: str, make_replica: MakeReplica, request: pytest.FixtureRequest
+) -> None:
+    replica = make(make_replica, kind, request)
+    writes = list(WRITES)
+    invisible = "INVISIBLE"
+    replica.on_source(*(table.format(invisible=invisible) for table in TABLES))
+    if kind == "mariadb":
+        replica.on_source("CREATE SEQUENCE numbers START WITH 5 INCREMENT BY 3 CACHE 2")
+        replica.on_source(
+            "CREATE TABLE versioned (id INT PRIMARY KEY, n INT) WITH SYSTEM VERSIONING"
+        )
+        writes += [
+            "DO NEXTVAL(numbers)",
+            "REPLACE INTO versioned VALUES ({i}, {j})",
+            "UPDATE versioned SET n = n + 1 WHERE id = {i}",
+            "DELETE FROM versioned WHERE id = {i}",
+        ]
+    else:
+        replica.on_source(
+            "SET SESSION sql_generate_invisible_primary_key = ON",
+            "CREATE TABLE without (a INT, b INT)",
+        )
+        writes += [
+            "INSERT INTO without VALUES ({i}, {j})",
+            "DELETE FROM without WHERE a = {i} LIMIT 1",
+            "UPDATE without SET b = {j} WHERE a = {i}",
+        ]
+    fill(replica, writes)
+    producer, consumer = replica.pipeline.producer(), replica.pipeline.consumer()
+    with written(replica.source, replica.db, writes):
+        producer.start()
+        consumer.start()
+        wait_done(replica, producer, 100)
+    replica.on_source("INSERT INTO keyless VALUES (-1, 'last')")
+    replica.catch_up()
+    replica.assert_equal()
+
+
+@pytest.mark.parametrize("kind", ["mysql", "mariadb"])
+def test_a_lock_on_a_table_goes_with_the_producer(
+    kind: str, make_replica: MakeReplica, request: pytest.FixtureRequest
+) -> None:
+    """It is killed when it has the lock, and all rows still to be sent."""
+    replica = make(make_replica, kind, request)
+    replica.on_source(KEYLESS)
+    writes = [write for write in WRITES if " keyless " in write]
+    fill(replica, writes)
+    producer, consumer = replica.pipeline.producer(), replica.pipeline.consumer()
+    with written(replica.source, replica.db, writes):
+        producer.start(crash="producer.chunk_due")
+        consumer.start()
+        assert producer.wait_exit(100) == -signal.SIGKILL, producer.log_tail()
+        replica.on_source(
+            "SET SESSION lock_wait_timeout = 2", "INSERT INTO keyless VALUES (1, 'free')"
+        )
+        producer.start()
+        wait_done(replica, producer, 100)
+    (transfer,) = transfers(producer)
+    assert transfer["chunks_read_again"] >= 3, "it was never locked"
+    replica.on_source("INSERT INTO keyless VALUES (-1, 'last')")
+    replica.catch_up()
+    replica.assert_equal()
