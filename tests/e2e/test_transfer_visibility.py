@@ -6,7 +6,7 @@ as long as we like. A chunk that is read then is older than the stream, whatever
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -95,8 +95,8 @@ class Unanswered:
 
 @contextmanager
 def unanswered(server: SqlServer) -> Iterator[Unanswered]:
+    """Not held yet."""
     held = Unanswered(server)
-    held.hold()
     try:
         yield held
     finally:
@@ -104,11 +104,22 @@ def unanswered(server: SqlServer) -> Iterator[Unanswered]:
 
 
 class Hazard:
-    """A table of three rows, one of which was deleted as far as the stream knows."""
+    """A table of three rows, one of which was deleted as far as the stream knows: by the statement
+    `end`, where it hasn't to be done before."""
 
-    def __init__(self, source: SqlServer, db: str, held: Unanswered, rig: CaptureRig) -> None:
+    def __init__(
+        self,
+        source: SqlServer,
+        db: str,
+        held: Unanswered,
+        rig: CaptureRig,
+        before: Sequence[str],
+        end: str,
+    ) -> None:
         start = rig.here()
-        held.write(f"DELETE FROM {db}.t WHERE id = 2")
+        run_sql(source, *before)
+        held.hold()
+        held.write(end)
         captured = rig.capture(start, rig.end())
         (deleted,) = rig.decoded(captured.records)
         assert deleted["op"] == "d"
@@ -136,7 +147,9 @@ class Hazard:
 
 
 @pytest.fixture
-def hazard(source: SqlServer) -> Iterator[tuple[Hazard, Unanswered]]:
+def hazard(
+    source: SqlServer, request: pytest.FixtureRequest
+) -> Iterator[tuple[Hazard, Unanswered]]:
     db = "visibility"
     run_sql(
         source,
@@ -148,13 +161,19 @@ def hazard(source: SqlServer) -> Iterator[tuple[Hazard, Unanswered]]:
         "CREATE DATABASE IF NOT EXISTS mysync",
     )
     rig = CaptureRig(source, db)
+    delete = f"DELETE FROM {db}.t WHERE id = 2"
+    before: Sequence[str] = ()
+    if getattr(request, "param", "") == "xa":
+        before = ("XA START 'x'", delete, "XA END 'x'", "XA PREPARE 'x'")
+        delete = "XA COMMIT 'x'"
     with unanswered(source) as held:
-        hazard = Hazard(source, db, held, rig)
+        hazard = Hazard(source, db, held, rig, before, delete)
         yield hazard, held
     hazard.readers.close()
     run_sql(source, f"DROP DATABASE {db}")
 
 
+@pytest.mark.parametrize("hazard", ["plain", "xa"], indirect=True)
 @pytest.mark.parametrize("way", ["gtids", "watermark"])
 def test_a_chunk_waits_until_the_source_shows_what_the_stream_had(
     way: str, kind: str, hazard: tuple[Hazard, Unanswered]
@@ -193,6 +212,7 @@ def test_a_table_that_is_transferred_meanwhile_ends_equal(
     producer, _consumer = replica.start()
     wait_done(replica, producer, 60)
     with unanswered(source) as held:
+        held.hold()
         held.write(f"DELETE FROM {replica.db}.t WHERE id = 2")
         place = held._end()
         wait_until(
