@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any, Literal
 
 from binlog_rows import Decoder
+from mysync_producer import transfers
 from mysync_producer.chunkread import Job
 from mysync_producer.definitions import OwnIds, with_schemas
 from mysync_producer.filters import Filters
@@ -467,6 +468,9 @@ class Model:
         )  # fmt: skip
         if size:
             self._send(self.capture.batch, size)
+        touched = table.mode.touched
+        if touched is not None and len(touched) > transfers.TOUCHED_MOST:
+            self.tables.overflow(TABLE)
 
     # -- the target
 
@@ -568,8 +572,11 @@ class Model:
                     self.advance()
             elif step < 0.85:
                 self.readers.go_on(r)
-            elif step < 0.995:
+            elif step < 0.99:
                 self.advance()
+            elif step < 0.995:
+                # A replica of the same history takes over.
+                self.server = Server(flavor="mysql", identity=f"model {r.randrange(3)}")
             elif self.kills < 3:
                 self.kill()
         else:

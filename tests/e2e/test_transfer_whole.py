@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pymysql.err
 import pytest
 
+from fix_own_servers import run_sql
 from fix_pipeline import MakeReplica, Replica
 from mysync_lab.sql import SqlServer
 from transfer_rig import FRESH, transfers, wait_done
@@ -159,3 +160,45 @@ def test_a_lock_on_a_table_goes_with_the_producer(
     replica.on_source("INSERT INTO keyless VALUES (-1, 'last')")
     replica.catch_up()
     replica.assert_equal()
+
+
+@pytest.mark.parametrize("kind", ["mysql", "mariadb"])
+def test_tables_that_can_not_roll_back_end_with_the_same_rows(
+    kind: str, make_replica: MakeReplica, request: pytest.FixtureRequest
+) -> None:
+    """The target has tables of these names that can: others aren't written there."""
+    replica = make(make_replica, kind, request)
+    other = "MyISAM" if kind == "mysql" else "Aria"
+    tables = {
+        "rows_by_key": "(id INT PRIMARY KEY, n INT)",
+        "rows_by_enum": f"(id ENUM({', '.join(repr(c) for c in LETTERS)}) PRIMARY KEY, n INT)",
+        "rows_without": "(id INT, n INT)",
+    }
+    writes = (
+        "REPLACE INTO rows_by_key VALUES ({i}, {j})",
+        "DELETE FROM rows_by_key WHERE id = {i}",
+        "UPDATE IGNORE rows_by_key SET id = {j} WHERE id = {i}",
+        "REPLACE INTO rows_by_enum VALUES ({c}, {j})",
+        "DELETE FROM rows_by_enum WHERE id = {c}",
+        "INSERT INTO rows_without VALUES ({i}, {j})",
+        "DELETE FROM rows_without WHERE id = {i} LIMIT 1",
+    )
+    with replica.target.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {replica.db}")
+    for name, columns in tables.items():
+        replica.on_source(f"CREATE TABLE {name} {columns} ENGINE={other}")
+        replica.on(replica.target, f"CREATE TABLE {name} {columns}")
+    fill(replica, writes)
+    producer, consumer = replica.pipeline.producer(), replica.pipeline.consumer()
+    with written(replica.source, replica.db, writes):
+        producer.start()
+        consumer.start()
+        wait_done(replica, producer, 100)
+    replica.on_source("INSERT INTO rows_without VALUES (-1, -1)")
+    replica.catch_up()
+    for name in tables:
+        on_source, on_target = (
+            run_sql(server, f"SELECT * FROM {name} ORDER BY id, n", database=replica.db)
+            for server in (replica.source, replica.target)
+        )
+        assert on_target == on_source, name

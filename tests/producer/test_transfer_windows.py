@@ -35,6 +35,14 @@ def test_what_the_target_has_is_always_a_part_of_what_the_source_had_there(
     all_right(range(100), keyed, way)
 
 
+@WAYS
+def test_chunks_are_read_again_when_more_keys_are_touched_than_are_kept(
+    way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfers, "TOUCHED_MOST", 3)
+    all_right(range(60), True, way)
+
+
 @pytest.mark.soak
 @WAYS
 @KEYS
