@@ -54,6 +54,15 @@ _ORPHAN_SECONDS = 30
 """After these the server takes a lock from a process that is gone without a word."""
 
 
+_SESSION = (
+    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    "SET SESSION sql_big_selects = 1, sql_select_limit = 18446744073709551615",
+    f"SET SESSION lock_wait_timeout = {_LOCK_SECONDS}",
+)
+"""Whatever the server's own settings are: no uncommitted rows, a snapshot of the moment that it was
+asked for, and all rows of it."""
+
+
 class TooMuch(Exception):
     """A chunk has more bytes than may be kept; the next try hands them out as it reads."""
 
@@ -162,6 +171,13 @@ class ChunkReaders:
                 if connection is not None:
                     connection.close()
                 connection = None
+            except Exception as error:  # nobody would see the thread end
+                log.exception("a chunk can't be read", table=str(job.plan.schema.table_id))
+                job.error = MysyncError(f"can't read {job.plan.schema.table_id}: {error!r}")
+                job.high = self._end()
+                if connection is not None:
+                    connection.close()
+                connection = None
             if connection is not None and connection.lent:
                 connection = None
             self.found.put(job)
@@ -213,7 +229,8 @@ class Connection:
             with self.source.connection.cursor() as cursor:
                 for statement in selectlist.SESSION:
                     cursor.execute(statement)
-                cursor.execute(f"SET SESSION lock_wait_timeout = {_LOCK_SECONDS}")
+                for statement in _SESSION:
+                    cursor.execute(statement)
             self._waters = self.source.flavor.is_mariadb or not self.source.uses_gtids()
         except BaseException:
             self.source.close()

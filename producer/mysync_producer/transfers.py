@@ -28,7 +28,6 @@ from mysync_producer.changes import Changes
 from mysync_producer.chunkread import ChunkReaders, Job, Plan
 from mysync_producer.knowledge import Knowledge
 from mysync_producer.rowcodec import EventContext, encode_rows
-from mysync_producer.rowerrors import NotReadable
 from mysync_producer.schemacopy import create, drop, empty, estimates
 from mysync_producer.selectmap import table_map_of
 from mysync_producer.source import Source
@@ -122,6 +121,7 @@ class Transfers:
         tables.overflow = self._overflow
         tables.withhold = self._withheld
         changes.followed = self.followed
+        self._cancel_dropped()  # in a part of the log that was lost
         for record in self.records.values():
             if record.incomplete:
                 self._running[record.table_id] = running = Running()
@@ -336,13 +336,14 @@ class Transfers:
             return False
         charsets = charsets_of(schema, self._tables.charsets)
         try:
-            running.plan = walk.plan_of(schema, charsets, mariadb=self._mariadb)
-        except NotReadable as error:
+            plan = walk.plan_of(schema, charsets, mariadb=self._mariadb)
+            running.table = self._tables.plan_of(
+                table_map_of(schema, mariadb=self._mariadb, charsets=charsets)
+            )
+        except DataError as error:
             self._give_up(table, str(error))
             return False
-        running.table = self._tables.plan_of(
-            table_map_of(schema, mariadb=self._mariadb, charsets=charsets)
-        )
+        running.plan = plan
         return True
 
     def _signature(self, schema: TableSchema) -> str:

@@ -25,7 +25,7 @@ from mysync_producer.governor import Governor
 from mysync_producer.source import Source
 from mysync_producer.transferstate import Chunk
 from mysync_runtime.settings import Settings
-from mysync_schemas.table import TableId
+from mysync_schemas.table import TableId, TableSchema
 from transfer_rig import FRESH, transfers, wait_done
 
 pytestmark = [
@@ -103,7 +103,33 @@ def unanswered(server: SqlServer) -> Iterator[Unanswered]:
         held.release()
 
 
-class Hazard:
+class Reading:
+    """A thread that reads a table."""
+
+    def __init__(self, source: SqlServer, schema: TableSchema) -> None:
+        self.settings = Settings.model_validate(
+            settings("hazard", source, source, "127.0.0.1:1", transfer={"streams": 1})
+        )
+        self.readers = ChunkReaders(self.settings, Governor(self.settings.transfer, lambda: None))
+        self.schema = schema
+
+    def ask(self, seen: str | None, *, stream: bool = False) -> None:
+        """For all rows, at a place of the stream."""
+        with closing(Source.connect(self.settings.source)) as asked:
+            server = asked.server()
+        plan = walk.plan_of(self.schema, mariadb=server.flavor == "mariadb")
+        job = Job(plan, server, seen, open=True, limit=100, most_bytes=1 << 20, chunk=Chunk())
+        job.stream = stream
+        self.readers.ask(job)
+
+    def found(self, seconds: float) -> Job:
+        """Raises queue.Empty."""
+        job = self.readers.found.get(timeout=seconds)
+        assert job.error is None, job.error
+        return job
+
+
+class Hazard(Reading):
     """A table of three rows, one of which was deleted as far as the stream knows: by the statement
     `end`, where it hasn't to be done before."""
 
@@ -125,25 +151,7 @@ class Hazard:
         assert deleted["op"] == "d"
         self.gtids = captured.boundaries[-1].gtids
         assert run_sql(source, f"SELECT COUNT(*) FROM {db}.t") == [(3,)], "it is shown already"
-        self.settings = Settings.model_validate(
-            settings("hazard", source, source, "127.0.0.1:1", transfer={"streams": 1})
-        )
-        self.readers = ChunkReaders(self.settings, Governor(self.settings.transfer, lambda: None))
-        self.schema = rig.definitions.schemas[TableId(db, "t")]
-
-    def ask(self, seen: str | None) -> None:
-        """For all rows, at the place behind the DELETE."""
-        with closing(Source.connect(self.settings.source)) as asked:
-            server = asked.server()
-        plan = walk.plan_of(self.schema, mariadb=server.flavor == "mariadb")
-        job = Job(plan, server, seen, open=True, limit=100, most_bytes=1 << 20, chunk=Chunk())
-        self.readers.ask(job)
-
-    def found(self, seconds: float) -> Job:
-        """Raises queue.Empty."""
-        job = self.readers.found.get(timeout=seconds)
-        assert job.error is None, job.error
-        return job
+        super().__init__(source, rig.definitions.schemas[TableId(db, "t")])
 
 
 @pytest.fixture
@@ -196,6 +204,45 @@ def test_a_chunk_that_does_not_wait_has_a_row_that_is_gone(
     there, _ = hazard
     there.ask(there.gtids)
     assert there.found(30).rows == 3
+
+
+def test_a_chunk_has_all_committed_rows_and_no_others_whatever_the_server_is_set_to(
+    kind: str, source: SqlServer
+) -> None:
+    db, level = "visibility", "transaction_isolation" if kind == "mysql" else "tx_isolation"
+    run_sql(
+        source,
+        f"DROP DATABASE IF EXISTS {db}",
+        f"CREATE DATABASE {db}",
+        f"CREATE TABLE {db}.t (id INT PRIMARY KEY)",
+        f"INSERT INTO {db}.t VALUES (1), (2), (3)",
+    )
+    rig = CaptureRig(source, db)
+    there = Reading(source, rig.definitions.schemas[TableId(db, "t")])
+    odd = {level: "'READ-UNCOMMITTED'", "sql_select_limit": "1", "sql_big_selects": "OFF"}
+    before = {name: run_sql(source, f"SELECT @@GLOBAL.{name}")[0][0] for name in odd}
+    try:
+        run_sql(source, *(f"SET GLOBAL {name} = {value}" for name, value in odd.items()))
+        with source.connect(database=db) as open_, open_.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("INSERT INTO t VALUES (4)")
+            cursor.execute("UPDATE t SET id = 0 WHERE id = 1")
+            for stream in (False, True):
+                there.ask(None, stream=stream)
+                job = there.found(30)
+                if job.reader is not None:
+                    while job.reader.read(1 << 20) is not None:
+                        pass
+                    assert job.reader.rows == 3
+                else:
+                    assert job.rows == 3
+                job.close()
+            cursor.execute("ROLLBACK")
+    finally:
+        for name, value in before.items():
+            run_sql(source, f"SET GLOBAL {name} = {value!r}")
+        there.readers.close()
+        run_sql(source, f"DROP DATABASE {db}")
 
 
 def test_a_table_that_is_transferred_meanwhile_ends_equal(
