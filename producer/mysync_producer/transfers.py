@@ -121,7 +121,7 @@ class Transfers:
         tables.overflow = self._overflow
         tables.withhold = self._withheld
         changes.followed = self.followed
-        self._cancel_dropped()  # in a part of the log that was lost
+        self.end_missing()  # dropped in a part of the log that was lost
         for record in self.records.values():
             if record.incomplete:
                 self._running[record.table_id] = running = Running()
