@@ -69,7 +69,7 @@ def check(config: cli.ConfigOption = None, as_json: cli.JsonOption = False) -> N
     with closing(source):
         report = preflight.examine(source, settings, filters)
         if not report.failures:
-            tables = preflight.examine_tables(source, filters)
+            tables = preflight.examine_tables(source, filters, settings)
             report.failures += tables.failures
             report.warnings += tables.warnings
             report.facts |= tables.facts

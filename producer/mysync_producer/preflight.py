@@ -7,6 +7,7 @@ variables, so the stream is checked as well; here is what can be known before.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from mysync_producer import transfergrants
 from mysync_producer.catalog import read_catalog
 from mysync_producer.filters import Filters
 from mysync_producer.source import Source
@@ -76,8 +77,8 @@ def examine(source: Source, settings: Settings, filters: Filters) -> Report:
     return report
 
 
-def examine_tables(source: Source, filters: Filters) -> Report:
-    """The tables that the filters include now."""
+def examine_tables(source: Source, filters: Filters, settings: Settings) -> Report:
+    """The tables that the filters include now, and whether they can be transferred."""
     filters = filters.folded(source.folds_names())
     catalog = read_catalog(source.connection, source.flavor, filters)
     report = Report(failures=list(catalog.refused), facts={"tables": len(catalog.tables)})
@@ -85,6 +86,10 @@ def examine_tables(source: Source, filters: Filters) -> Report:
         report.warnings.append(
             Failure("the filters include no table", "check `filters.include` and the user's grants")
         )
+    databases = sorted({table.table_id.db for table in catalog.tables})
+    kinds = [kind for kind, policy in settings.ddl if policy == "apply"]
+    report.warnings += transfergrants.hidden(source, databases, kinds)
+    report.warnings += transfergrants.unreadable(source, settings)
     for table in catalog.tables:
         if not table.identity:
             report.warnings.append(

@@ -16,6 +16,7 @@ import pymysql.err
 from mysync_producer.filters import NEVER_REPLICATED, Filters
 from mysync_producer.made import UTF8MB4, Made, context_in
 from mysync_producer.source import Source
+from mysync_producer.transfergrants import hidden
 from mysync_runtime import mysql
 from mysync_runtime.errors import Failure, PreflightError
 from mysync_runtime.log import get_logger
@@ -29,7 +30,7 @@ __all__ = ["read_others"]
 log = get_logger("schemacopy")
 
 _NAME = re.compile(r"(?:`((?:[^`]|``)+)`\.)?`((?:[^`]|``)+)`(\()?")
-_BROKEN_VIEW = 1356
+_BROKEN_VIEW, _DENIED = 1356, 1142
 _EVERYWHERE = NEVER_REPLICATED - {"mysync"}  # databases that every server has
 _UTF8 = ("utf8mb4", "utf8mb3", "utf8")
 _ROUTINES = ("PACKAGE", "PACKAGE BODY", "FUNCTION", "PROCEDURE")  # one may need those before it
@@ -58,6 +59,9 @@ def read_others(
     settings: DdlSettings,
 ) -> list[Made]:
     """In an order in which each finds what it needs. Raises PyMySQL's errors and OSError."""
+    kinds = [kind for kind, policy in settings if policy == "apply"]
+    for failure in hidden(source, databases, kinds):
+        log.warning("not copied, as far as there is any", reason=failure.cause, mend=failure.mend)
     reader = _Reader(source, filters, tables, databases, settings)
     return [*reader.routines(), *reader.views(), *reader.triggers(), *reader.events()]
 
@@ -188,9 +192,10 @@ class _Reader:
         try:
             (row,) = self._rows(f"SHOW CREATE VIEW {mysql.quote_table(*view)}")
         except pymysql.err.Error as error:
-            if mysql.code_of(error) != _BROKEN_VIEW:
+            if mysql.code_of(error) not in (_BROKEN_VIEW, _DENIED):
                 raise
-            log.warning("a view isn't copied: what it names isn't there", view=str(view))
+            reason = mysql.message_of(error)
+            log.warning("a view isn't copied: it can't be shown", view=str(view), reason=reason)
             return None
         sql = str(row["Create View"])
         if lacks := self._lacks(sql, view.db):

@@ -11,7 +11,7 @@ from mysync_lab.layout import wait_until
 from mysync_lab.services import Service
 from transfer_rig import FRESH, transfers, wait_done
 
-ROWS = 6_000
+ROWS = 3_000
 SLOW = {"max_rows_per_second": 200}
 
 
@@ -68,7 +68,7 @@ def test_transfers_are_started_paused_resumed_and_cancelled(make_replica: MakeRe
     producer.kill()
     replica.pipeline.configure(transfer={"max_rows_per_second": 1_000})
     producer.start().wait_ready()
-    replica.on_source("UPDATE a SET n = -1 WHERE id > 5990", "DELETE FROM b WHERE id < 10")
+    replica.on_source(f"UPDATE a SET n = -1 WHERE id > {ROWS - 10}", "DELETE FROM b WHERE id < 10")
     replica.catch_up()
     assert phases(producer)["a"] == "paused"
     rows = told(replica)["a"]["rows"]

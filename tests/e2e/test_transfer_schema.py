@@ -205,3 +205,31 @@ def test_statements_that_come_while_the_tables_join(make_replica: MakeReplica) -
     replica.on_source("INSERT INTO t (id) VALUES (-1)")
     replica.catch_up()
     replica.assert_equal(["view", "database"])
+
+
+def test_what_the_account_may_not_see_is_told(make_replica: MakeReplica) -> None:
+    """A server shows no trigger to who lacks the privilege: the rows are transferred all the
+    same."""
+    name = "only_selects"
+    replica = make_replica(source_link={**FRESH, "user": name, "password": "x"})
+    db, source = replica.db, replica.source
+    run_sql(source, f"CREATE DATABASE {db}")
+    run_sql(source, f"DROP USER IF EXISTS {name}", f"CREATE USER {name} IDENTIFIED BY 'x'")
+    run_sql(source, f"GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO {name}")
+    run_sql(source, f"GRANT SELECT ON {db}.* TO {name}")
+    replica.on_source(
+        "CREATE TABLE t (id INT PRIMARY KEY)",
+        "CREATE VIEW v AS SELECT id FROM t",
+        "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.id = NEW.id",
+        "INSERT INTO t VALUES (1), (2)",
+    )
+    grant = f"GRANT SHOW VIEW, TRIGGER ON `{db}`.*"
+    checked = replica.pipeline.run("mysync-producer", "check")[1]
+    assert grant in checked
+    producer, _ = replica.start()
+    wait_done(replica, producer, 60)
+    replica.on_source("INSERT INTO t VALUES (3)")
+    replica.catch_up()
+    replica.assert_equal()
+    assert grant in producer.log.read_text()
+    run_sql(source, f"DROP USER {name}")
