@@ -191,6 +191,9 @@ class Reader:
             raise self.failed
         return image(self._rows.pop()) if self._rows else None
 
+    def close(self) -> None:
+        pass
+
 
 @dataclass(eq=False)
 class Reading:

@@ -115,6 +115,8 @@ class Job:
         """Gives up what it holds of the source."""
         self.void = True
         self.passed.set()
+        if self.reader is not None:
+            self.reader.close()
         if self.source is not None:
             self.source.close()
 
@@ -279,6 +281,7 @@ class Connection:
             size += len(piece)
             if size > job.most_bytes:
                 job.images.clear()
+                reader.close()
                 raise TooMuch
         job.rows = reader.rows
         job.seconds = time.monotonic() - began

@@ -106,20 +106,22 @@ def unanswered(server: SqlServer) -> Iterator[Unanswered]:
 class Reading:
     """A thread that reads a table."""
 
-    def __init__(self, source: SqlServer, schema: TableSchema) -> None:
+    def __init__(self, source: SqlServer, schema: TableSchema, **link: str) -> None:
+        """`link`: what the settings say otherwise of the source."""
+        sections = {"transfer": {"streams": 1}, "source": link}
         self.settings = Settings.model_validate(
-            settings("hazard", source, source, "127.0.0.1:1", transfer={"streams": 1})
+            settings("hazard", source, source, "127.0.0.1:1", **sections)
         )
         self.readers = ChunkReaders(self.settings, Governor(self.settings.transfer, lambda: None))
         self.schema = schema
 
-    def ask(self, seen: str | None, *, stream: bool = False) -> None:
+    def ask(self, seen: str | None, *, stream: bool = False, lock: bool = False) -> None:
         """For all rows, at a place of the stream."""
         with closing(Source.connect(self.settings.source)) as asked:
             server = asked.server()
         plan = walk.plan_of(self.schema, mariadb=server.flavor == "mariadb")
         job = Job(plan, server, seen, open=True, limit=100, most_bytes=1 << 20, chunk=Chunk())
-        job.stream = stream
+        job.stream, job.lock = stream, lock
         self.readers.ask(job)
 
     def found(self, seconds: float) -> Job:
@@ -243,6 +245,43 @@ def test_a_chunk_has_all_committed_rows_and_no_others_whatever_the_server_is_set
             run_sql(source, f"SET GLOBAL {name} = {value!r}")
         there.readers.close()
         run_sql(source, f"DROP DATABASE {db}")
+
+
+def test_a_reader_needs_no_more_than_the_documented_grants(kind: str, source: SqlServer) -> None:
+    """For what most tables don't need: a lock, and a watermark's row."""
+    db = "visibility"
+    monitor = "REPLICATION CLIENT" if kind == "mysql" else "BINLOG MONITOR"
+    run_sql(
+        source,
+        f"DROP DATABASE IF EXISTS {db}",
+        f"CREATE DATABASE {db}",
+        f"CREATE TABLE {db}.t (id INT PRIMARY KEY)",
+        f"INSERT INTO {db}.t VALUES (1), (2), (3)",
+        "CREATE DATABASE IF NOT EXISTS mysync",
+        "DROP USER IF EXISTS 'reader'@'%'",
+        "CREATE USER 'reader'@'%' IDENTIFIED BY 'secret'",
+        f"GRANT REPLICATION SLAVE, {monitor} ON *.* TO 'reader'@'%'",
+        f"GRANT SELECT ON {db}.* TO 'reader'@'%'",
+        f"GRANT LOCK TABLES ON {db}.* TO 'reader'@'%'",
+        "GRANT SELECT, INSERT, UPDATE, CREATE ON mysync.* TO 'reader'@'%'",
+    )
+    rig = CaptureRig(source, db)
+    login = {"user": "reader", "password": "secret"}
+    there = Reading(source, rig.definitions.schemas[TableId(db, "t")], **login)
+    try:
+        there.ask(None, stream=True, lock=True)
+        job = there.found(30)
+        assert job.reader is not None
+        with source.connect(database=db) as writer, writer.cursor() as cursor:
+            cursor.execute("SET SESSION lock_wait_timeout = 1")
+            with pytest.raises(pymysql.err.OperationalError, match="1205"):
+                cursor.execute("INSERT INTO t VALUES (4)")
+            job.close()
+            cursor.execute("SET SESSION lock_wait_timeout = 20")
+            cursor.execute("INSERT INTO t VALUES (4)")
+    finally:
+        there.readers.close()
+        run_sql(source, f"DROP DATABASE {db}", "DROP USER 'reader'@'%'")
 
 
 def test_a_table_that_is_transferred_meanwhile_ends_equal(
