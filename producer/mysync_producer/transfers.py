@@ -19,29 +19,29 @@ are read again.
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, get_args
 
 from mysync_producer import ancestry, metrics, points, walk
 from mysync_producer.capture import Capture
 from mysync_producer.changes import Changes
-from mysync_producer.chunkread import ChunkReaders, Job, Plan
+from mysync_producer.chunkread import ChunkReaders, Job
+from mysync_producer.chunksend import ChunkSender
 from mysync_producer.knowledge import Knowledge
-from mysync_producer.rowcodec import EventContext, encode_rows
+from mysync_producer.running import Running, comparable, ready
 from mysync_producer.schemacopy import create, drop, empty, estimates
 from mysync_producer.selectmap import table_map_of
 from mysync_producer.source import Source
-from mysync_producer.state import Learning, Server
+from mysync_producer.state import Server
 from mysync_producer.statements import Change, dialect_of
-from mysync_producer.tables import TOUCHED_MOST, Mode, Table, Tables
+from mysync_producer.tables import TOUCHED_MOST, Mode, Tables
 from mysync_producer.transaction import SourceTransaction
-from mysync_producer.transferstate import Chunk, Phase, TransferState, key_of
+from mysync_producer.transferstate import Phase, TransferState, key_of
 from mysync_runtime.crash import crash_point
 from mysync_runtime.errors import DataError, MysyncError
 from mysync_runtime.log import get_logger
 from mysync_runtime.settings import Settings
 from mysync_schemas.charset import charsets_of
-from mysync_schemas.envelope import NO_FOREIGN_KEY_CHECKS
 from mysync_schemas.gtid import GtidSet
 from mysync_schemas.position import BinlogPosition
 from mysync_schemas.statement import Verb
@@ -51,10 +51,6 @@ __all__ = ["Transfers"]
 
 log = get_logger("transfers")
 
-_R = ord("r")
-_CHUNK = 1 << 20
-_ALL = 1 << 62
-_FIRST_ROWS, _FEWEST_ROWS, _MOST_ROWS = 500, 100, 100_000
 _LOCK_AFTER = 3
 """Tries of a table without a key, before it is read under a lock."""
 
@@ -68,23 +64,6 @@ _ANEW = re.compile(
 )
 """In an ALTER TABLE: it gives rows to another table, or what it makes of a row may depend on which
 others there are."""
-
-
-class Running:
-    """What is under way of one table; nothing here outlives the session."""
-
-    def __init__(self) -> None:
-        self.plan: Plan | None = None
-        self.table: Table | None = None
-        self.touched: set[bytes | None] = set()
-        self.jobs: list[Job] = []
-        self.again: list[Chunk] = []
-        self.large: set[Chunk] = set()  # that aren't kept when they are read
-        self.planning = False
-        self.limit = _FIRST_ROWS
-        self.tries = 0
-        self.failures = 0
-        self.not_before = 0.0
 
 
 class Transfers:
@@ -116,7 +95,7 @@ class Transfers:
         self._boundary: BinlogPosition | None = None
         self._version = knowledge.definitions.next_version
         self._given_up = False
-        self._context = EventContext()
+        self._sender = ChunkSender(knowledge)
         tables.disturb = self._disturbed
         tables.overflow = self._overflow
         tables.withhold = self._withheld
@@ -207,13 +186,13 @@ class Transfers:
                 self._void(running)
                 running.plan = None
             for job in running.jobs:
-                if job.high is not None and not _comparable(job.high, transaction.boundary):
+                if job.high is not None and not comparable(job.high, transaction.boundary):
                     job.void = True
         for record in [r for r in self.records.values() if r.phase == "queued"]:
             sent |= self._begin_when_certain(record)
         self._collect()
         for table, running in list(self._running.items()):
-            for job in [job for job in running.jobs if _ready(job, server, transaction)]:
+            for job in [job for job in running.jobs if ready(job, server, transaction)]:
                 if job.void:  # the one before it has ended the transfer
                     continue
                 if job.error is not None:
@@ -414,7 +393,7 @@ class Transfers:
                 self._failed(running, job)
             else:  # an error that counts waits for the stream, as rows do
                 job.read = True
-                self._adapt(running, job)
+                running.adapt(job, self._settings)
         for running in self._running.values():
             if len(running.touched) > TOUCHED_MOST:
                 self._void(running)
@@ -464,17 +443,6 @@ class Transfers:
         self._save(record.model_copy(update={"redone": record.redone + 1}))
         metrics.TRANSFER_REDONE.labels(*table).inc()
 
-    def _adapt(self, running: Running, job: Job) -> None:
-        """So many rows that a chunk takes about as long, and is about as large, as it should."""
-        if job.stream or not job.rows or job.rows < job.limit // 2:
-            return
-        size = sum(map(len, job.images))
-        by_time = job.rows * self._settings.chunk_seconds / max(job.seconds, 0.001)
-        by_size = job.rows * self._settings.chunk_bytes * 0.7 / max(size, 1)
-        wanted = min(by_time, by_size, running.limit * 2.0)
-        least = min(_FEWEST_ROWS, by_size)
-        running.limit = int(max(1, least, min(_MOST_ROWS, max(wanted, running.limit / 2))))
-
     def _emit(
         self,
         table: TableId,
@@ -491,10 +459,9 @@ class Transfers:
             record, chunk = self.records[table].plan(None)
             self._save(record)
         job.passed.set()
-        rows = 0
+        assert running.table is not None
         try:
-            for piece in _pieces(job):
-                rows = self._send(running, job, piece, rows, capture, commit)
+            self._sender.send(running.table, job, capture, commit)
         except MysyncError as error:
             of_reader = job.reader is not None and error is job.reader.failed
             if not of_reader and not isinstance(error, DataError):
@@ -518,50 +485,6 @@ class Transfers:
         self._again(running, job)
         if self.records[table].active and not self.records[table].walk:
             self.queue(table, f"it was broken off: {error}")
-
-    def _send(
-        self,
-        running: Running,
-        job: Job,
-        images: bytes,
-        row: int,
-        capture: Capture,
-        commit: Callable[[], None],
-    ) -> int:
-        """Transcodes and sends; returns the next row's number."""
-        table, high, context = running.table, job.high, self._context
-        assert table is not None
-        assert high is not None
-        context.ts_ms = time.time_ns() // 1_000_000
-        context.ts_us = _now_us()
-        context.file, context.pos = high.file, high.pos
-        context.flags = NO_FOREIGN_KEY_CHECKS
-        context.snapshot = "true"
-        at, end = 0, len(images)
-        while at < end:
-            rows, size, at = self._encode(table, images, at, row, capture)
-            row += rows
-            if size:
-                self._knowledge.publisher.send(capture.batch, size)
-            commit()
-        return row
-
-    def _encode(
-        self, table: Table, images: bytes, at: int, row: int, capture: Capture
-    ) -> tuple[int, int, int]:
-        """A row that can't be carried leaves nothing of its batch."""
-        sequencer = self._knowledge.sequencer
-        seq, prev = sequencer.seq, sequencer.prev.copy()
-        try:
-            return encode_rows(
-                table.plan, self._context, sequencer, _R, images, at, len(images), row, 0, _CHUNK,
-                capture.batch,
-            )  # fmt: skip
-        except BaseException:
-            sequencer.seq, sequencer.prev = seq, prev
-            for records in capture.batch:
-                records.clear()
-            raise
 
     # -- what voids chunks
 
@@ -600,11 +523,7 @@ class Transfers:
             self.queue(table, "it lost its key")
 
     def _void(self, running: Running) -> None:
-        """What is under way is no good any more."""
-        for job in running.jobs:
-            job.void = True
-            job.passed.set()
-        running.touched.clear()
+        running.void()
 
     def followed(self, change: Change) -> None:
         """A statement of the source: what it changes is read again; a table's transfer goes on
@@ -688,30 +607,6 @@ class Transfers:
     def status(self) -> list[dict[str, Any]]:
         """Every table's, for people."""
         return [walk.shown(record) for _, record in sorted(self.records.items())]
-
-
-def _ready(job: Job, server: Server, transaction: SourceTransaction) -> bool:
-    """Whether the stream has come by the place that a chunk is good for."""
-    return (
-        job.read
-        and not job.void
-        and job.high is not None
-        and job.high.passed(server, transaction.boundary, transaction.gtids)
-    )
-
-
-def _comparable(high: Learning, boundary: BinlogPosition) -> bool:
-    """Not across a change of the log's name."""
-    return BinlogPosition(high.file, high.pos).base == boundary.base
-
-
-def _pieces(job: Job) -> Iterator[bytes]:
-    """A chunk's images."""
-    if job.reader is None:
-        yield from job.images
-        return
-    while (piece := job.reader.read(_CHUNK)) is not None:
-        yield piece
 
 
 def _nameless(table: TableId) -> TableSchema:

@@ -1,0 +1,75 @@
+"""Rows that were read by SELECT become records, as if they stood at one place of the log.
+
+A chunk is sent between two source transactions; the Kafka transaction may be committed in its
+midst: then the chunk is still open, and its rows come again, which the target knows.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+
+from mysync_producer.capture import Capture
+from mysync_producer.chunkread import Job
+from mysync_producer.knowledge import Knowledge
+from mysync_producer.rowcodec import EventContext, encode_rows
+from mysync_producer.tables import Table
+from mysync_schemas.envelope import NO_FOREIGN_KEY_CHECKS
+
+__all__ = ["ChunkSender"]
+
+_R = ord("r")
+_PIECE = 1 << 20
+
+
+class ChunkSender:
+    """Numbers and publishes with `knowledge`'s sequencer and publisher."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+        self._context = EventContext()
+
+    def send(self, table: Table, job: Job, capture: Capture, commit: Callable[[], None]) -> None:
+        """All rows of a chunk whose keys the stream didn't have. `commit` is called often, and
+        commits when the publisher has enough. Raises what reading on, and a row that can't be
+        carried, raise: what was sent before is right where it stands."""
+        high, context = job.high, self._context
+        assert high is not None
+        context.file, context.pos = high.file, high.pos
+        context.flags = NO_FOREIGN_KEY_CHECKS
+        context.snapshot = "true"
+        row = 0
+        for images in _pieces(job):
+            now_ns = time.time_ns()
+            context.ts_ms, context.ts_us = now_ns // 1_000_000, now_ns // 1000
+            at = 0
+            while at < len(images):
+                rows, size, at = self._encode(table, images, at, row, capture)
+                row += rows
+                if size:
+                    self._knowledge.publisher.send(capture.batch, size)
+                commit()
+
+    def _encode(
+        self, table: Table, images: bytes, at: int, row: int, capture: Capture
+    ) -> tuple[int, int, int]:
+        """A row that can't be carried leaves nothing of its batch."""
+        sequencer = self._knowledge.sequencer
+        seq, prev = sequencer.seq, sequencer.prev.copy()
+        try:
+            return encode_rows(
+                table.plan, self._context, sequencer, _R, images, at, len(images), row, 0, _PIECE,
+                capture.batch,
+            )  # fmt: skip
+        except BaseException:
+            sequencer.seq, sequencer.prev = seq, prev
+            for records in capture.batch:
+                records.clear()
+            raise
+
+
+def _pieces(job: Job) -> Iterator[bytes]:
+    """A chunk's images."""
+    if job.reader is None:
+        yield from job.images
+        return
+    while (piece := job.reader.read(_PIECE)) is not None:
+        yield piece
