@@ -439,7 +439,8 @@ def test_possible_foreign_keys_join_tables_and_may_act() -> None:
     assert acts(possible("mother"))
     members = frozenset({TableId("d", "kid"), TableId("d", "mother")})
     found = components([kid, placeholder("d", "mother"), placeholder("d", "other")])
-    assert found == dict.fromkeys(members, Component(members, cascades=True))
+    unknown = frozenset({(TableId("d", "mother"), "")})
+    assert found == dict.fromkeys(members, Component(members, True, unknown))
 
 
 def test_foreign_keys_of_inferred_versions_are_not_compared() -> None:
