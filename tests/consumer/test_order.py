@@ -1,6 +1,6 @@
 """Order across partitions: lines, dependencies, adoption of new metadata."""
 
-import time
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -131,14 +131,18 @@ def test_rows_before_and_after_the_adoption_of_a_routing_are_applied(
     stage.writer.adopt()
     assert len({stage.writer.place(stage.items, {"id": i})[0] for i in range(20)}) > 1
     stage.wait_applied()
+    values = itertools.count(1)
+
+    def all_have_more() -> bool:
+        """A worker may take two transactions at once, and has none queued then."""
+        value = next(values)
+        with stage.writer:
+            for id_ in range(20):
+                stage.put(id_, value)
+        return queued(stage) == {0, 1, 2, 3}
+
     with held(stage):
-        for values in (range(1, 2), range(2, 6)):
-            with stage.writer:
-                for value in values:
-                    for id_ in range(20):
-                        stage.put(id_, value)
-        stage.wait(lambda: queued(stage) == {0, 1, 2, 3}, "all partitions to have rows queued")
-        time.sleep(0.5)  # what the control topic says is known after 0.2 s at the latest
+        stage.wait(all_have_more, "all partitions to have rows queued")
     stage.wait_applied()
     stage.assert_items()
     written = [line for line in consumer.metrics().splitlines() if "rows_written_total " in line]
