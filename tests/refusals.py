@@ -787,7 +787,7 @@ TABLE: tuple[Refusal, ...] = (
             "a line of a later release",
             "UnsupportedRecord",
             DATA,
-            ("'begin'", "A release of mysync"),
+            ("'later'", "A release of mysync"),
         ),
         (
             "a row greater than a packet",

@@ -16,7 +16,6 @@ from mysync_lab.kafka import KafkaServer
 from mysync_lab.services import Pipeline
 from mysync_lab.sql import SqlServer
 from mysync_schemas.framing import frame
-from mysync_schemas.markers import Line
 from provoked import SECONDS, Outcomes, Script, ended, selected_causes
 from refusals import Refusal, row, rows
 from topicwriter import IDS, TopicWriter
@@ -321,7 +320,7 @@ for cause, write in {
     "a row that can't be read": lambda stage: raw(
         frame(stage.writer.tables[stage.items].value_schema_id, b"\xff" * 12), stage
     ),
-    "a line of a later release": lambda stage: stage.writer.line(Line.BEGIN, 1),
+    "a line of a later release": lambda stage: stage.writer.line("later", 1),
 }.items():
     SCRIPTS[cause] = partial(after, write)
 
