@@ -119,7 +119,7 @@ class Reading:
         """For all rows, at a place of the stream."""
         with closing(Source.connect(self.settings.source)) as asked:
             server = asked.server()
-        plan = walk.plan_of(self.schema, mariadb=server.flavor == "mariadb")
+        plan = walk.plan_of(self.schema, {}, mariadb=server.flavor == "mariadb")
         job = Job(plan, server, seen, open=True, limit=100, most_bytes=1 << 20, chunk=Chunk())
         job.stream, job.lock = stream, lock
         self.readers.ask(job)
