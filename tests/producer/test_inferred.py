@@ -221,6 +221,7 @@ def test_functional_indexes_are_not_told_and_invisible_columns_are(mysql_source:
 def test_labels_are_read_in_every_character_set(source: Source) -> None:
     names = {name for (name,) in source.sql("SELECT character_set_name FROM "
              "information_schema.character_sets")}  # fmt: skip
+    source.sql("SET SESSION sql_mode = ''")  # some sets' collations hold two of the labels equal
     for name in sorted(names & TABLED):
         table = build(name, lambda sql: source.sql(sql)[0][0])
         chars = [chr(point) for point in sorted(table.codes) if point > 0xA0][:2]

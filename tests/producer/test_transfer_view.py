@@ -49,7 +49,9 @@ def test_transfers_are_followed_until_all_have_ended(
 def test_a_table_that_is_begun_again_is_known_to_be_incomplete() -> None:
     """From the command to its new begin the target has some of its rows only."""
     begun = TransferState(db="shop", table="t").begun(7, "k: k INT", 1)
-    assert begun.again("by command").active
-    assert begun.again("by command").walk == begun.walk
-    assert not begun.again("").complete
-    assert not begun.ended("done", 2).again("by command").active
+    again = TransferState(db="shop", table="t", partial=True, walk=begun.walk)
+    assert begun.incomplete
+    assert again.incomplete
+    assert not again.active
+    assert not again.begun(8, begun.walk, 2).partial
+    assert not begun.ended("done", 2).incomplete
