@@ -87,7 +87,12 @@ def _transferred(lab: Lab, folder: Path, db: str, streams: int) -> dict[str, flo
         kafka,
         source={"start": None},
         filters={"include": [f"{db}.*"]},
-        transfer={"streams": streams, "max_load": 1.0, "max_threads_running": 1_000},
+        transfer={
+            "streams": streams,
+            "max_load": 1.0,
+            "max_rows_per_second": None,
+            "max_threads_running": 1_000,
+        },
     )
     pipeline = Pipeline(folder, configuration)
     began = time.perf_counter()

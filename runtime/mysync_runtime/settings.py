@@ -278,15 +278,15 @@ class TransferSettings(Section):
     )
     streams: int = Field(default=2, ge=1, le=64, description="connections that read at a time")
     chunk_seconds: float = Field(
-        default=0.1, gt=0, le=60, description="that reading a chunk of a table should take"
+        default=0.02, gt=0, le=60, description="that reading a chunk of a table should take"
     )
     chunk_bytes: int = Field(
         default=4 * MIB, ge=64 * KIB, description="of a chunk; a single row may be larger"
     )
     max_load: float = Field(
-        default=0.3, gt=0, le=1, description="share of the time in which a stream reads"
+        default=0.1, gt=0, le=1, description="share of the time in which a stream reads"
     )
-    max_rows_per_second: int | None = Field(default=None, ge=1, description="over all streams")
+    max_rows_per_second: int | None = Field(default=20_000, ge=1, description="over all streams")
     max_threads_running: int = Field(
         default=32, ge=1, description="of the source; reading waits while it has more"
     )

@@ -31,7 +31,7 @@ def test_five_million_rows_are_transferred_under_writes_and_kills(
         target=target,
         source_link=FRESH,
         # The machine is the servers' too, and nobody else's.
-        transfer={"max_load": 1.0, "max_threads_running": 1_000},
+        transfer={"max_load": 1.0, "max_rows_per_second": None, "max_threads_running": 1_000},
     )
     tables = filled(replica, ROWS, copies=COPIES)
     with source.connect(database=replica.db) as session:
