@@ -6,6 +6,7 @@ crash before that leaves nothing of it, and whoever asked is told that nothing a
 
 import queue
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal, get_args
@@ -62,7 +63,9 @@ class Commands:
             raise command.error
         return command.answer
 
-    def take(self, transfers: Transfers, known: set[TableId], boundary: BinlogPosition) -> bool:
+    def take(
+        self, transfers: Transfers, known: Collection[TableId], boundary: BinlogPosition
+    ) -> bool:
         """Does what was asked; says whether something has to be committed, after which `committed`
         is called."""
         while not self._queue.empty():
@@ -81,7 +84,7 @@ class Commands:
 
 
 def _do(
-    command: Command, transfers: Transfers, known: set[TableId], boundary: BinlogPosition
+    command: Command, transfers: Transfers, known: Collection[TableId], boundary: BinlogPosition
 ) -> None:
     """All of it, or nothing and says why."""
     found: set[TableId] = set()
@@ -92,7 +95,9 @@ def _do(
         command.answer.append(str(table))
 
 
-def _meant(verb: Verb, pattern: str, transfers: Transfers, known: set[TableId]) -> set[TableId]:
+def _meant(
+    verb: Verb, pattern: str, transfers: Transfers, known: Collection[TableId]
+) -> set[TableId]:
     """The tables that a pattern is about. Raises ConfigError if there are none."""
     starts = verb == "start"
     if not all(pattern.partition(".")):

@@ -357,7 +357,7 @@ class Session:
                 if self.publisher.full:
                     self.commit(capture)
 
-            known = set(self.definitions.schemas)
+            known = self.definitions.schemas
             sent = self._commands.take(self._transfers, known, transaction.boundary)
             sent |= self._transfers.advance(self._server, capture, commit_if_full)
         if sent:

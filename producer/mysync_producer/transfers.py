@@ -67,8 +67,8 @@ others there are."""
 
 
 class Transfers:
-    """`records`: of all tables that were ever transferred. `send` takes a batch and its size,
-    `commit_if_full` commits when the publisher has enough."""
+    """`records`: of all tables that were ever transferred. `ask` gives a connection for questions
+    to the source."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class Transfers:
             kept = {"partial": True, "walk": record.walk, "begun_as": record.begun_as}
             queued = queued.model_copy(update=kept)
         if (running := self._running.get(table)) is not None:
-            self._void(running)
+            running.void()
         self._save(queued)
 
     def pause(self, table: TableId) -> None:
@@ -174,7 +174,7 @@ class Transfers:
         transaction = capture.transaction
         if self._server is not None and server != self._server:
             for running in self._running.values():
-                self._void(running)
+                running.void()
         self._server = server
         self._boundary = transaction.boundary
         sent = self._given_up = False
@@ -182,8 +182,10 @@ class Transfers:
             self._version = self._knowledge.definitions.next_version
             self._set_modes()
         for table, running in self._running.items():
-            if running.plan is not None and running.plan.schema is not self._certain(table):
-                self._void(running)
+            if running.plan is not None and running.plan.schema is not self._knowledge.certain(
+                table
+            ):
+                running.void()
                 running.plan = None
             for job in running.jobs:
                 if job.high is not None and not comparable(job.high, transaction.boundary):
@@ -236,7 +238,7 @@ class Transfers:
 
     def _begin_when_certain(self, record: TransferState) -> bool:
         table = record.table_id
-        schema = self._certain(table)
+        schema = self._knowledge.certain(table)
         if schema is None:
             return False
         assert self._boundary is not None
@@ -294,17 +296,14 @@ class Transfers:
             for above, below in self._ancestors.items()
         )
 
-    def _certain(self, table: TableId) -> TableSchema | None:
-        return self._knowledge.certain(table)
-
     def _prepared(self, table: TableId, running: Running) -> bool:
         """Whether the table's definition is certain, and what is read fits to it."""
-        schema = self._certain(table)
+        schema = self._knowledge.certain(table)
         if schema is None:
             return False
         if running.plan is not None:
             return True
-        self._void(running)
+        running.void()
         record = self.records[table]
         signature = self._signature(schema)
         if signature != record.walk:
@@ -396,7 +395,7 @@ class Transfers:
                 running.adapt(job, self._settings)
         for running in self._running.values():
             if len(running.touched) > TOUCHED_MOST:
-                self._void(running)
+                running.void()
             for job in [job for job in running.jobs if job.read and job.void]:
                 self._drop(running, job)
 
@@ -515,15 +514,12 @@ class Transfers:
     def _overflow(self, table: TableId) -> None:
         """More keys were touched than are kept."""
         if (running := self._running.get(table)) is not None:
-            self._void(running)
+            running.void()
 
     def _withheld(self, table: TableId) -> None:
         """A change of a table that lost its key: the target will never get it."""
         if self.records[table].phase != "queued":
             self.queue(table, "it lost its key")
-
-    def _void(self, running: Running) -> None:
-        running.void()
 
     def followed(self, change: Change) -> None:
         """A statement of the source: what it changes is read again; a table's transfer goes on
@@ -531,7 +527,7 @@ class Transfers:
         effects = change.effects
         for table in effects.tables:
             if (running := self._running.get(table)) is not None:
-                self._void(running)
+                running.void()
         for old, new in effects.renames:
             record = self.records.pop(old, None)
             if record is not None and record.phase in ("queued", "running", "paused"):
