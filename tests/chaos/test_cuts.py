@@ -15,7 +15,7 @@ from mysync_lab.layout import wait_until
 
 pytestmark = pytest.mark.chaos
 
-CUTS = 60
+CUTS = 110
 FLAVOURS = [("mysql_a", "mysql_b"), ("mariadb_a", "mariadb_b")]
 
 
