@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any, Literal
 
 from binlog_rows import Decoder
-from mysync_producer import transfers
+from mysync_producer import chunks
 from mysync_producer.chunkread import Job
 from mysync_producer.definitions import OwnIds, with_schemas
 from mysync_producer.filters import Filters
@@ -379,7 +379,7 @@ class Model:
 
     def _cascades(self) -> None:
         """Whatever is transferred is below the parent."""
-        self.transfers._ancestors = {PARENT: frozenset({TABLE})}
+        self.transfers._disturbance.ancestry.below = {PARENT: frozenset({TABLE})}
 
     def kill(self) -> None:
         self.kills += 1
@@ -472,7 +472,7 @@ class Model:
         if size:
             self._send(self.capture.batch, size)
         touched = table.mode.touched
-        if touched is not None and len(touched) > transfers.TOUCHED_MOST:
+        if touched is not None and len(touched) > chunks.TOUCHED_MOST:
             self.tables.overflow(TABLE)
 
     # -- the target
@@ -556,6 +556,7 @@ class Model:
         """To the end of the transfer and of the log."""
         r, history = self.random, self.history
         self.transfers.begin(self.schema, self.transaction.boundary, 90700, 0)
+        self.transfers.carry()
         self._cascades()
         self.commit()
         busy, shown = r.uniform(0.03, 1.0), r.choice((0.03, 0.2, 1.0))

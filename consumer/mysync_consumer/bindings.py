@@ -225,8 +225,8 @@ class Bindings:
             if schema is None or not foreignkeys.are_known(schema):
                 continue
             for key in schema.foreign_keys:
-                parent = foreignkeys.parent_of(key)
-                if foreignkeys.acts(key) and parent not in tables:
+                parent = key.parent
+                if key.acts and parent not in tables:
                     raise UnwritableTable(
                         str(member),
                         f"what its foreign key {key.name} does when {parent} changes isn't in the"
@@ -242,7 +242,7 @@ class Bindings:
                 raise TableDrift(str(member), str(name), found)
 
     def _renamed_parent(self, key: ForeignKey) -> ForeignKey:
-        parent = renamed(foreignkeys.parent_of(key), self._rename)
+        parent = renamed(key.parent, self._rename)
         return key.model_copy(update={"referenced_db": parent.db, "referenced_table": parent.table})
 
 

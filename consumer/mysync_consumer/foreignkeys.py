@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mysync_schemas.envelope import CASCADES_LOGGED, NO_FOREIGN_KEY_CHECKS
-from mysync_schemas.table import UNKNOWN_ACTION, ForeignKey, TableId, TableSchema
-
-PASSIVE = frozenset({"NO ACTION", "RESTRICT", ""})
+from mysync_schemas.table import PASSIVE, UNKNOWN_ACTION, ForeignKey, TableId, TableSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +27,6 @@ class Component:
         return frozenset(column for each, column in self.cascading if each == table)
 
 
-def acts(key: ForeignKey) -> bool:
-    """Whether the key writes rows by itself; one whose actions aren't known ("UNKNOWN") may."""
-    return not {key.on_delete, key.on_update} <= PASSIVE
-
-
 def are_known(schema: TableSchema) -> bool:
     """Whether a version's keys are all that the table has, as they are."""
     return schema.state == "defined" and all(
@@ -41,14 +34,10 @@ def are_known(schema: TableSchema) -> bool:
     )
 
 
-def parent_of(key: ForeignKey) -> TableId:
-    return TableId(key.referenced_db, key.referenced_table)
-
-
 def differences(source: Iterable[ForeignKey], target: Iterable[ForeignKey]) -> list[str]:
     """What the cascades of a table's keys do otherwise on the target; the source's name their
     parents as the target does."""
-    mine, theirs = ({_described(key) for key in keys if acts(key)} for keys in (source, target))
+    mine, theirs = ({_described(key) for key in keys if key.acts} for keys in (source, target))
     return [f"{key} is missing on the target" for key in sorted(mine - theirs)] + [
         f"{key} is on the target only" for key in sorted(theirs - mine)
     ]
@@ -60,7 +49,7 @@ def _described(key: ForeignKey) -> str:
         "NO ACTION" if action in PASSIVE else action for action in (key.on_delete, key.on_update)
     )
     return (
-        f"foreign key ({', '.join(key.columns)}) to {parent_of(key)}"
+        f"foreign key ({', '.join(key.columns)}) to {key.parent}"
         f" ({', '.join(key.referenced_columns)}) ON DELETE {on_delete} ON UPDATE {on_update}"
     )
 
@@ -77,9 +66,9 @@ def components(tables: Iterable[TableSchema]) -> Mapping[TableId, Component]:
     cascading: list[tuple[TableId, str]] = []
     for schema in tables:
         for key in schema.foreign_keys:
-            parent = parent_of(key)
+            parent = key.parent
             leader[find(schema.table_id)] = find(parent)
-            if acts(key):
+            if key.acts:
                 # "" stands for columns that aren't known.
                 cascading += ((parent, column) for column in key.referenced_columns or ("",))
     active: dict[TableId, set[tuple[TableId, str]]] = {}

@@ -121,16 +121,12 @@ def unknown_key(parent: TableId) -> ForeignKey:
     )
 
 
-def _refers(key: ForeignKey, table: TableId) -> bool:
-    return (key.referenced_db, key.referenced_table) == table
-
-
 def _change_keys(
     after: Evolution, parent: TableId, changed: Callable[[ForeignKey], ForeignKey]
 ) -> None:
     """Changes the foreign keys of the tables that refer to `parent`."""
     for table, other in after.schemas.items():
-        if any(_refers(key, parent) for key in other.foreign_keys):
+        if any(key.parent == parent for key in other.foreign_keys):
             keys = tuple(dict.fromkeys(map(changed, other.foreign_keys)))
             if keys != other.foreign_keys:
                 after.schemas[table] = other.model_copy(update={"foreign_keys": keys})
@@ -144,7 +140,7 @@ def _change(
     kind = table_type if known is None or known.table_type == "BASE TABLE" else known.table_type
     after.schemas[table] = placeholder(table, known, _possible_keys(known, references), kind)
     after.uncertain.add(table)
-    _change_keys(after, table, lambda key: unknown_key(table) if _refers(key, table) else key)
+    _change_keys(after, table, lambda key: unknown_key(table) if key.parent == table else key)
 
 
 def _drop(after: Evolution, table: TableId) -> None:
@@ -173,4 +169,4 @@ def _rename(after: Evolution, old: TableId, new: TableId) -> None:
     after.schemas[new] = renamed
     after.uncertain.add(new)
     there = {"referenced_db": new.db, "referenced_table": new.table}
-    _change_keys(after, old, lambda key: key.model_copy(update=there) if _refers(key, old) else key)
+    _change_keys(after, old, lambda key: key.model_copy(update=there) if key.parent == old else key)

@@ -84,6 +84,7 @@ class Joining:
             else:
                 for made in create(schema):
                     self._changes.issue(made, boundary, version)
+        self._transfers.carry()
         for made in objects.behind:
             self._changes.issue(made, boundary, version)
         log.info("tables joined", tables=len(schemas), what=self._what, at=str(boundary))

@@ -38,6 +38,12 @@ class Running:
             job.passed.set()
         self.touched.clear()
 
+    def close(self) -> None:
+        """Nothing of it is wanted any more."""
+        for job in self.jobs:
+            job.void = True
+            job.close()
+
     def adapt(self, job: Job, settings: TransferSettings) -> None:
         """So many rows that a chunk takes about as long, and is about as large, as it should."""
         if job.stream or not job.rows or job.rows < job.limit // 2:

@@ -244,7 +244,6 @@ class Session:
         for table in sorted(tables):
             self._changes.issue(drop(table), begin.position, version)
         self._knowledge.begin_again(catalog.tables, Learning.after(server, source.end()))
-        self._transfers.end_missing()
         crash_point(points.BEGUN_AGAIN)
         state = self.state.model_copy(
             update={

@@ -62,6 +62,10 @@ class Mode:
     by_key: bool = False
     touched: set[bytes | None] | None = field(default=None, compare=False)
 
+    def same(self, other: "Mode") -> bool:
+        """Whether nothing has to be compiled again for the other; it collects keys in one place."""
+        return self == other and self.touched is other.touched
+
 
 _STREAMED = Mode()
 
@@ -139,9 +143,12 @@ class Tables:
     def carry(self, modes: Mapping[TableId, Mode]) -> None:
         """From here on these tables' rows are carried in these ways, all others' as they are. Call
         it between two transactions."""
-        before, self._modes = self._modes, dict(modes)
-        differing = {t for t in {*before, *modes} if before.get(t) is not modes.get(t)}
-        self._forget(differing)
+        before = self._modes
+        self._modes = {
+            table: was if (was := before.get(table)) is not None and was.same(mode) else mode
+            for table, mode in modes.items()
+        }
+        self._forget({t for t in {*before, *modes} if before.get(t) is not self._modes.get(t)})
 
     def plan_of(self, table_map: TableMap) -> Table:
         """A table of the version that holds, for rows that don't come from the log."""

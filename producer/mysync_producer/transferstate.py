@@ -14,15 +14,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mysync_runtime.errors import StateLost
 from mysync_schemas.table import TableId
 
-__all__ = ["ACTIVE", "FORMAT", "Chunk", "Key", "Phase", "TransferState", "key_of", "table_of"]
+__all__ = ["FORMAT", "Chunk", "Ended", "Key", "Phase", "TransferState", "key_of", "table_of"]
 
 FORMAT = 1
 
 Key = tuple[str, ...]
 
 Phase = Literal["queued", "running", "paused", "done", "cancelled"]
-ACTIVE = frozenset({"running", "paused"})
-"""Phases of a transfer that has begun and goes on, or will."""
+Ended = Literal["done", "cancelled"]
 
 
 class _Record(BaseModel):
@@ -66,7 +65,12 @@ class TransferState(_Record):
 
     @property
     def active(self) -> bool:
-        return self.phase in ACTIVE
+        """Whether it has begun and goes on, or will."""
+        return self.phase in ("running", "paused")
+
+    @property
+    def unfinished(self) -> bool:
+        return self.active or self.phase == "queued"
 
     @property
     def incomplete(self) -> bool:
@@ -113,7 +117,7 @@ class TransferState(_Record):
             }
         )
 
-    def ended(self, phase: Literal["done", "cancelled"], now_us: int) -> "TransferState":
+    def ended(self, phase: Ended, now_us: int) -> "TransferState":
         ended = {"phase": phase, "partial": False, "ended_us": now_us, "open": ()}
         return self.model_copy(update=ended)
 

@@ -199,6 +199,6 @@ def _components(tables: Iterable[TableSchema]) -> dict[TableId, TableId]:
     for schema in tables:
         for foreign in schema.foreign_keys:
             one = root(schema.table_id)
-            other = root(TableId(foreign.referenced_db, foreign.referenced_table))
+            other = root(foreign.parent)
             parent[max(one, other)] = min(one, other)
     return {table: root(table) for table in parent}

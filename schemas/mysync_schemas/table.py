@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 __all__ = [
+    "PASSIVE",
     "UNKNOWN_ACTION",
     "CharsetRef",
     "Column",
@@ -91,6 +92,9 @@ class Key(_Frozen):
 
 UNKNOWN_ACTION = "UNKNOWN"
 
+PASSIVE = frozenset({"NO ACTION", "RESTRICT", ""})
+"""Actions of a foreign key that write no rows."""
+
 
 class ForeignKey(_Frozen):
     """A foreign key of this table; the actions as information_schema words them ("SET NULL").
@@ -105,6 +109,15 @@ class ForeignKey(_Frozen):
     referenced_columns: tuple[str, ...]
     on_delete: str = "NO ACTION"
     on_update: str = "NO ACTION"
+
+    @property
+    def parent(self) -> TableId:
+        return TableId(self.referenced_db, self.referenced_table)
+
+    @property
+    def acts(self) -> bool:
+        """Whether it writes rows by itself; one whose actions aren't known may."""
+        return not {self.on_delete, self.on_update} <= PASSIVE
 
 
 class Routing(_Frozen):

@@ -12,6 +12,7 @@ import pytest
 from fix_pipeline import MakeReplica, Replica
 from mysync_lab.layout import wait_until
 from mysync_lab.services import Service
+from mysync_lab.tables import rows
 from transfer_rig import FRESH, settle, transfers
 
 ROWS = 1_200
@@ -126,6 +127,9 @@ def test_what_statements_do_within_a_window_ends_equal(
     replica.assert_equal()
     reasons = {each["table"].partition(".")[2]: each for each in transfers(producer)}
     assert reasons["gone"]["phase"] in ("cancelled", "done")
+    with target.connect() as session:
+        states = rows(session, "SELECT * FROM mysync.table_state WHERE db = %s", (replica.db,))
+        assert list(states) == [], "no table is under way any more, the dropped one neither"
 
 
 def begun(producer: Service) -> None:

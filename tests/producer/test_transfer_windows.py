@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 
 from fix_seed import seeds
-from mysync_producer import transfers
+from mysync_producer import chunks, disturbance
 from mysync_producer.running import Running
 from window_model import Broken, Model, Way
 
@@ -18,10 +18,8 @@ WRITES = 25
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits before a chunk is asked for again, and nobody reads the log of thousands."""
     clock = iter(range(1, 1 << 60, 1000))
-    monkeypatch.setattr(
-        transfers, "time", mock.Mock(monotonic=lambda: next(clock), time_ns=lambda: 0)
-    )
-    monkeypatch.setattr(transfers, "log", mock.Mock())
+    monkeypatch.setattr(chunks, "time", mock.Mock(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(chunks, "log", mock.Mock())
 
 
 WAYS = pytest.mark.parametrize("way", ["gtids", "watermark"])
@@ -40,7 +38,7 @@ def test_what_the_target_has_is_always_a_part_of_what_the_source_had_there(
 def test_chunks_are_read_again_when_more_keys_are_touched_than_are_kept(
     way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfers, "TOUCHED_MOST", 3)
+    monkeypatch.setattr(chunks, "TOUCHED_MOST", 3)
     all_right(range(60), True, way)
 
 
@@ -85,18 +83,18 @@ def test_a_window_that_does_not_wait_for_what_the_source_shows_is_found_out() ->
 def test_a_chunk_that_is_sent_with_the_keys_that_the_stream_had_is_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    emit = transfers.Transfers._emit
+    emit = chunks.Chunks._emit
 
-    def emit_all(self: Any, table: Any, running: Any, *more: Any) -> None:
+    def emit_all(self: Any, running: Any, *more: Any) -> None:
         running.touched.clear()
-        emit(self, table, running, *more)
+        emit(self, running, *more)
 
-    monkeypatch.setattr(transfers.Transfers, "_emit", emit_all)
+    monkeypatch.setattr(chunks.Chunks, "_emit", emit_all)
     assert breaks("gtids")
 
 
 def test_chunks_that_a_cascade_does_not_void_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfers.Transfers, "_disturbed", lambda *_: None)
+    monkeypatch.setattr(disturbance.Disturbance, "_disturbed", lambda *_: None)
     assert breaks("gtids")
 
 
