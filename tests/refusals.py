@@ -83,6 +83,12 @@ TABLE: tuple[Refusal, ...] = (
             ("librdkafka refuses", "no.such.property"),
         ),
         ("a filter that isn't database.table", "ConfigError", SETUP, ("shop", "database.table")),
+        (
+            "a watermark that would be replicated",
+            "ConfigError",
+            SETUP,
+            ("transfer.watermark_table", "shop.marks", "filters.exclude"),
+        ),
         ("a secret's file that isn't there", "ConfigError", SETUP, ("password_file", "secret")),
         (
             "more replicas in sync than replicas",

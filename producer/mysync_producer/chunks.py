@@ -36,9 +36,13 @@ _LOCK_AFTER = 3
 """Tries of a table without a key, before it is read under a lock."""
 
 _LOCK_AGAIN_SECONDS = 15.0
-"""From a lock that the stream didn't come by in time to the next."""
+"""From a lock that the stream didn't come by in time to the next; twice as long each time, because
+writers wait for it, and a stream that is far behind will be too late for the next one too."""
 
-_AGAIN_SECONDS, _FAILURES_MOST = 0.5, 20
+_AGAIN_SECONDS = 0.5
+"""From a chunk that failed to the next try; twice as long each time."""
+
+_FAILURES_MOST, _DOUBLINGS_MOST = 20, 6
 
 
 class Chunks:
@@ -66,6 +70,8 @@ class Chunks:
         for running in self._records.running.values():
             running.close()
         self._readers.close()
+        while not self._readers.found.empty():
+            self._readers.found.get().close()
 
     def take_hopeless(self) -> dict[TableId, str]:
         """Tables whose transfer can't go on, with the reason."""
@@ -80,12 +86,12 @@ class Chunks:
         room = 2 * self._settings.streams - sum(len(r.jobs) for r in tables.values())
         now = time.monotonic()
         for table, running in list(tables.items()):
+            if not running.jobs and not running.planning:
+                running.touched.clear()
             if self._records.of[table].phase != "running" or now < running.not_before:
                 continue
             if self._disturbance.too_early(table):
                 continue
-            if not running.jobs and not running.planning:
-                running.touched.clear()
             if not self._prepared(table, running):
                 continue
             while room > 0 and (job := self._next(table, running, server, transaction)) is not None:
@@ -201,7 +207,8 @@ class Chunks:
     def _again(self, running: Running, job: Job) -> None:
         assert job.error is not None
         running.failures += 1
-        running.not_before = max(running.not_before, time.monotonic() + _AGAIN_SECONDS)
+        pause = _AGAIN_SECONDS * 2 ** min(running.failures - 1, _DOUBLINGS_MOST)
+        running.not_before = max(running.not_before, time.monotonic() + pause)
         table = job.plan.schema.table_id
         log.warning("a chunk can't be read", table=str(table), reason=str(job.error))
         counts = job.high is not None and not job.error.retriable
@@ -218,7 +225,9 @@ class Chunks:
         running.jobs.remove(job)
         record = self._record(job)
         if job.lock:
-            running.not_before = time.monotonic() + _LOCK_AGAIN_SECONDS
+            pause = _LOCK_AGAIN_SECONDS * 2 ** min(running.locks, _DOUBLINGS_MOST)
+            running.locks += 1
+            running.not_before = time.monotonic() + pause
         if not record.walk:
             running.tries += 1
         elif job.chunk is not None and job.chunk in record.open:
@@ -232,8 +241,9 @@ class Chunks:
 
     # -- on
 
-    def send(self, server: Server, capture: Capture, commit: Callable[[], None]) -> bool:
-        """Sends what the stream has come by; says whether there was anything."""
+    def send(self, server: Server, capture: Capture, between: Callable[[], None]) -> bool:
+        """Sends what the stream has come by; says whether there was anything. `between` is called
+        often meanwhile."""
         sent = False
         for running in list(self._records.running.values()):
             for job in [job for job in running.jobs if ready(job, server, capture.transaction)]:
@@ -242,16 +252,15 @@ class Chunks:
                 if job.error is not None:
                     self._failed(running, job)
                 else:
-                    self._emit(running, job, capture, commit)
+                    self._emit(running, job, capture, between)
                     sent = True
         return sent
 
     def _emit(
-        self, running: Running, job: Job, capture: Capture, commit: Callable[[], None]
+        self, running: Running, job: Job, capture: Capture, between: Callable[[], None]
     ) -> None:
         """Sends a chunk's rows, and takes note of them."""
         crash_point(points.CHUNK_DUE)
-        before = self._knowledge.sequencer.seq
         chunk = job.chunk
         if chunk is None:
             record, chunk = self._record(job).plan(None)
@@ -259,7 +268,7 @@ class Chunks:
         job.passed.set()
         assert running.table is not None
         try:
-            self._sender.send(running.table, job, capture, commit)
+            sent = self._sender.send(running.table, job, capture, between)
         except MysyncError as error:
             of_reader = job.reader is not None and error is job.reader.failed
             if not of_reader and not isinstance(error, DataError):
@@ -268,9 +277,8 @@ class Chunks:
             return
         running.jobs.remove(job)
         job.close()
-        running.failures = 0
+        running.failures = running.locks = 0
         running.large.discard(chunk)
-        sent = self._knowledge.sequencer.seq - before
         record = self._record(job).sent(chunk, sent)
         self._records.save(record)
         metrics.TRANSFER_ROWS.labels(*record.table_id).inc(sent)

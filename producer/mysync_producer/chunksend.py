@@ -27,26 +27,31 @@ class ChunkSender:
         self._knowledge = knowledge
         self._context = EventContext()
 
-    def send(self, table: Table, job: Job, capture: Capture, commit: Callable[[], None]) -> None:
-        """All rows of a chunk whose keys the stream didn't have. `commit` is called often, and
-        commits when the publisher has enough. Raises what reading on, and a row that can't be
-        carried, raise: what was sent before is right where it stands."""
+    def send(self, table: Table, job: Job, capture: Capture, between: Callable[[], None]) -> int:
+        """All rows of a chunk whose keys the stream didn't have; returns how many records.
+
+        `between` is called often, and does what else has to be done meanwhile. Raises what that,
+        reading on, and a row that can't be carried, raise: what was sent before is right where it
+        stands."""
         high, context = job.high, self._context
         assert high is not None
         context.file, context.pos = high.file, high.pos
         context.flags = NO_FOREIGN_KEY_CHECKS
         context.snapshot = "true"
-        row = 0
+        row = sent = 0
         for images in _pieces(job):
             now_ns = time.time_ns()
             context.ts_ms, context.ts_us = now_ns // 1_000_000, now_ns // 1000
             at = 0
             while at < len(images):
+                before = self._knowledge.sequencer.seq
                 rows, size, at = self._encode(table, images, at, row, capture)
                 row += rows
+                sent += self._knowledge.sequencer.seq - before
                 if size:
                     self._knowledge.publisher.send(capture.batch, size)
-                commit()
+                between()
+        return sent
 
     def _encode(
         self, table: Table, images: bytes, at: int, row: int, capture: Capture

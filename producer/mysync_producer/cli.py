@@ -112,9 +112,16 @@ def status(config: cli.ConfigOption = None, as_json: cli.JsonOption = False) -> 
 def filters_of(settings: Settings) -> Filters:
     """The filters, or ConfigError."""
     try:
-        return Filters(settings.filters.include, settings.filters.exclude)
+        filters = Filters(settings.filters.include, settings.filters.exclude)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+    ours = settings.transfer.watermark_table
+    if filters.includes(*ours.split(".", 1)):
+        raise ConfigError(
+            f"`transfer.watermark_table`, {ours}, would be replicated",
+            mend="Exclude it by `filters.exclude`, or name one in a database of its own.",
+        )
+    return filters
 
 
 def _plain(value: Any) -> str:

@@ -1,7 +1,9 @@
 """What people ask of a running producer's transfers, from any thread; the main loop answers.
 
-A command is taken between two source transactions, and answered when what it does is committed: a
-crash before that leaves nothing of it, and whoever asked is told that nothing answered.
+A command is taken between two source transactions, and answered when what it does is committed. A
+crash before that leaves nothing of it, and whoever asked is told that nothing answered; a session
+that begins after an aborted Kafka transaction does again what the last one couldn't commit. A
+command is forgotten when whoever asked has given it up.
 """
 
 import queue
@@ -36,6 +38,7 @@ class Command:
     verb: Verb
     tables: tuple[str, ...]
     done: threading.Event = field(default_factory=threading.Event)
+    given_up: bool = False
     answer: list[str] = field(default_factory=list)  # of the tables that it was about
     error: MysyncError | None = None
 
@@ -45,7 +48,8 @@ class Commands:
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[Command] = queue.SimpleQueue()
-        self._taken: list[Command] = []
+        self._taken: list[Command] = []  # and not committed
+        self._again: list[Command] = []
 
     def ask(self, verb: str, tables: tuple[str, ...]) -> list[str]:
         """Waits for the answer: the tables that were meant.
@@ -56,6 +60,7 @@ class Commands:
         command = Command(verb, tables)  # type: ignore[arg-type]
         self._queue.put(command)
         if not command.done.wait(ANSWER_SECONDS):
+            command.given_up = True
             raise TransientError(
                 "the producer is busy with a source transaction; it may still do what was asked"
             )
@@ -69,13 +74,25 @@ class Commands:
         """Does what was asked; says whether something has to be committed, after which `committed`
         is called."""
         while not self._queue.empty():
-            command = self._queue.get()
+            self._again.append(self._queue.get())
+        while self._again:
+            command = self._again.pop(0)
+            if command.given_up:
+                continue
+            self._taken.append(command)
             try:
                 _do(command, transfers, known, boundary)
-            except MysyncError as error:
+            except ConfigError as error:
                 command.error = error
-            self._taken.append(command)
         return bool(self._taken)
+
+    def begin(self) -> None:
+        """A session begins, with nothing of what wasn't committed."""
+        for command in self._taken:
+            command.answer.clear()
+            command.error = None
+        self._again = [*self._taken, *self._again]
+        self._taken.clear()
 
     def committed(self) -> None:
         for command in self._taken:

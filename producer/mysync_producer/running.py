@@ -16,7 +16,7 @@ _FIRST_ROWS, _FEWEST_ROWS, _MOST_ROWS = 500, 100, 100_000
 class Running:
     """`touched`: the message keys that the stream had while chunks are under way. `again`: chunks
     to be read again, `large` those of them that aren't kept when they are read. `limit`: rows of
-    the next chunk. `tries`, `failures`: since something was sent."""
+    the next chunk. `tries`, `locks`, `failures`: since something was sent."""
 
     def __init__(self) -> None:
         self.plan: Plan | None = None
@@ -28,6 +28,7 @@ class Running:
         self.planning = False
         self.limit = _FIRST_ROWS
         self.tries = 0
+        self.locks = 0
         self.failures = 0
         self.not_before = 0.0
 

@@ -53,7 +53,7 @@ log = get_logger("producer")
 # A process that wasn't elected for so many session timeouts is a standby: somebody else is active.
 _STANDBY_TIMEOUTS = 3
 _LONGEST_PAUSE = 5.0  # seconds
-_TURN_SECONDS = 0.5  # within one event, between two signs of life
+_TURN_SECONDS = 0.2  # of a turn, and within one event between two signs of life
 
 
 class Producer:
@@ -180,8 +180,7 @@ class Producer:
         while not self.stop.requested:
             self._alive()
             if stream.wait(session.patience(capture, time.monotonic()), self.stop.fileno()):
-                for event in stream.queued():
-                    self._take(session, capture, event)
+                self._turn(session, stream, capture)
             now, behind = time.monotonic(), stream.pending()
             session.adopt_when_due(capture)
             session.transfer_when_due(capture)
@@ -194,6 +193,16 @@ class Producer:
             else:
                 lag.waits(capture.source_us or time.time_ns() // 1000)
         session.keep_whole(capture)
+
+    def _turn(self, session: Session, stream: BinlogStream, capture: Capture) -> None:
+        """What is queued, which may be more and more; then to the end of a source transaction, so
+        that what has to stand between two of them gets its turn, but not of a long one."""
+        due = time.monotonic() + _TURN_SECONDS
+        for event in stream.queued():
+            self._take(session, capture, event)
+            late = time.monotonic() - due
+            if late > _TURN_SECONDS or (late > 0 and capture.transaction.between):
+                return
 
     def _take(self, session: Session, capture: Capture, event: Event) -> None:
         """One event, which may hold a transaction of any size."""

@@ -7,6 +7,7 @@ the last committed one: a dump is always opened from there.
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 from mysync_producer import metrics, points
@@ -97,6 +98,7 @@ class Session:
         self.streaming = False
         self.commits = 0
         self._commands = commands
+        commands.begin()
         self._sequencer = Sequencer(self.state.seq, list(self.state.last_seqs))
         self._tables = Tables(
             filters,
@@ -350,18 +352,22 @@ class Session:
         if self._joining is not None:
             sent = self._join_when_due(self._joining, transaction)
         else:
-
-            def commit_if_full() -> None:
-                self.alive()
-                if self.publisher.full:
-                    self.commit(capture)
-
             known = self.definitions.schemas
             sent = self._commands.take(self._transfers, known, transaction.boundary)
-            sent |= self._transfers.advance(self._server, capture, commit_if_full)
+            between = partial(self._between_rows, capture)
+            sent |= self._transfers.advance(self._server, capture, between)
         if sent:
             self.commit(capture)
             self._commands.committed()
+
+    def _between_rows(self, capture: Capture) -> None:
+        """While a table's rows are sent, of which there may be any number. Raises Stopped."""
+        self.alive()
+        now = time.monotonic()
+        self.beat_when_due(capture, now, behind=True)
+        if self.publisher.full or self.publisher.overdue(now) or self.stop.requested:
+            self.commit(capture)
+        self.stop.raise_if_requested()
 
     def _hold(self, joining: Joining) -> None:
         """Until the tables join, no row is carried and no statement."""

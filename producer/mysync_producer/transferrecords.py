@@ -74,10 +74,12 @@ class TransferRecords:
 
     def begin(self, table: TableId, id_: int, walk: str, estimate: int) -> None:
         """Nothing of it was sent yet. `id_`: of the control record that says so."""
-        failures = self.running[table].failures if table in self.running else 0
+        before, running = self.running.get(table), Running()
+        if before is not None:
+            running.failures, running.not_before = before.failures, before.not_before
+            running.locks = before.locks
         self.forget(table)
-        self.running[table] = Running()
-        self.running[table].failures = failures
+        self.running[table] = running
         record = self.of.get(table) or TransferState(db=table.db, table=table.table)
         begun = record.begun(id_, walk, _now_us())
         self.save(begun.model_copy(update={"estimate": estimate}))

@@ -118,21 +118,21 @@ class Transfers:
 
     # -- between two transactions
 
-    def advance(self, server: Server, capture: Capture, commit: Callable[[], None]) -> bool:
-        """Does what is due at this place; says whether something has to be committed."""
+    def advance(self, server: Server, capture: Capture, between: Callable[[], None]) -> bool:
+        """Does what is due at this place; says whether something has to be committed. `between` is
+        called often, and may commit what was done so far."""
         definitions, boundary = self._knowledge.definitions, capture.transaction.boundary
         self._disturbance.at(server, boundary)
         begun = False
         for table in self._records.unfinished - definitions.schemas.keys():
             self._end(self.records[table], boundary, "cancelled", "the table was dropped")
             begun = True
-        for record in self._records.in_phase("queued"):
-            begun |= self._begin_when_certain(record.table_id, boundary)
+        begun |= self._begin_certain(boundary, between)
         if begun or self._version != definitions.next_version:
             self._version = definitions.next_version
             self.carry()
         self._chunks.collect()
-        sent = self._chunks.send(server, capture, commit)
+        sent = self._chunks.send(server, capture, between)
         ended = self._records.complete()
         for record in ended:
             self._end(record, boundary, "done")
@@ -171,13 +171,18 @@ class Transfers:
         mariadb = self._knowledge.info.connector == "mariadb"
         self._records.begin(table, id_, walk.signature(schema, mariadb=mariadb), estimate)
 
-    def _begin_when_certain(self, table: TableId, boundary: BinlogPosition) -> bool:
-        schema = self._knowledge.certain(table)
-        if schema is None:
+    def _begin_certain(self, boundary: BinlogPosition, between: Callable[[], None]) -> bool:
+        """Begins those that wait and are known as they are; says whether there were any."""
+        queued = (record.table_id for record in self._records.in_phase("queued"))
+        certain = [s for s in map(self._knowledge.certain, queued) if s is not None]
+        if not certain:
             return False
         source = self._ask_source()
-        guess = estimates(source, (table,)).get(table, 0)
-        self.begin(schema, boundary, dialect_of(source.flavor.text).version, guess)
+        version = dialect_of(source.flavor.text).version
+        guesses = estimates(source, [schema.table_id for schema in certain])
+        for schema in certain:
+            self.begin(schema, boundary, version, guesses.get(schema.table_id, 0))
+            between()
         return True
 
     def _end(

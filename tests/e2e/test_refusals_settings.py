@@ -43,6 +43,9 @@ FILES: Mapping[str, Callable[[], str | None]] = {
         kafka={"properties": {"no.such.property": 1}}
     ),
     "a filter that isn't database.table": lambda: broken(filters={"include": ["shop"]}),
+    "a watermark that would be replicated": lambda: broken(
+        filters={"include": ["shop.*"]}, transfer={"watermark_table": "shop.marks"}
+    ),
     "a secret's file that isn't there": lambda: broken(source={"password_file": "/nowhere/at/all"}),
     "a time to begin at without its zone": lambda: broken(source={"start": "2026-11-28T10:00:00"}),
     "a place to begin at that is none": lambda: broken(source={"start": "yesterday"}),

@@ -1,13 +1,18 @@
-"""What a session numbers by itself, and when it may not."""
+"""What a session numbers by itself, and when it may not; what has its turn in the main loop."""
 
+import itertools
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from mysync_producer import service
 from mysync_producer.heartbeat import Pulse
+from mysync_producer.service import Producer
 from mysync_producer.session import Session
 from mysync_producer.transaction import Resume, SourceTransaction, TakenBack
+from mysync_runtime.lifecycle import Stop, Stopped
 from mysync_schemas.position import BinlogPosition
 
 
@@ -26,3 +31,57 @@ def test_nothing_is_numbered_before_a_half_committed_transaction_has_begun_again
     session.adopt_when_due(capture)  # has neither a publisher nor a sequencer to do it with
     session.beat_when_due(capture, 100.0, behind=True)
     assert transaction.resume is not None
+
+
+class Endless:
+    """A dump in which events come faster than they are taken; a transaction has three."""
+
+    def __init__(self, transaction: Any) -> None:
+        self.taken = 0
+        self._transaction = transaction
+
+    def queued(self) -> Iterator[None]:
+        while True:
+            self.taken += 1
+            self._transaction.between = self.taken % 3 == 0
+            yield None
+
+
+def test_a_turn_of_the_main_loop_ends_between_two_transactions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However much is queued: heartbeats, commands, transfers and a stop have to have theirs."""
+    clock = iter(range(1_000_000))
+    monkeypatch.setattr(service, "time", SimpleNamespace(monotonic=lambda: next(clock) / 100))
+    monkeypatch.setattr(Producer, "_take", lambda *_: None)
+    producer, transaction = Producer.__new__(Producer), SimpleNamespace(between=True)
+    session: Any = None
+    stream: Any = Endless(transaction)
+    capture: Any = SimpleNamespace(transaction=transaction)
+    producer._turn(session, stream, capture)
+    assert stream.taken == 21  # the first end of a transaction after 0.2 s
+    monkeypatch.setattr(Endless, "queued", lambda self: itertools.repeat(None))
+    transaction.between = False
+    producer._turn(session, stream, capture)  # in a transaction without an end
+
+
+def test_while_a_table_is_sent_the_rest_goes_on() -> None:
+    """A stop, too: what was sent is committed first."""
+    session, done = Session.__new__(Session), []
+    stop = Stop()
+    publisher: Any = SimpleNamespace(full=False, overdue=lambda _now: False)
+    session.stop, session.publisher = stop, publisher
+    session.alive = lambda: done.append("alive")
+    session.beat_when_due = lambda *_, **__: done.append("beat")  # type: ignore[method-assign]
+    session.commit = lambda _: done.append("commit")  # type: ignore[method-assign]
+    capture: Any = None
+    session._between_rows(capture)
+    assert done == ["alive", "beat"]
+    publisher.overdue = lambda _now: True
+    session._between_rows(capture)
+    assert done[2:] == ["alive", "beat", "commit"]
+    publisher.overdue = lambda _now: False
+    stop.request()
+    with pytest.raises(Stopped):
+        session._between_rows(capture)
+    assert done[5:] == ["alive", "beat", "commit"]

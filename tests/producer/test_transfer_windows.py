@@ -9,7 +9,7 @@ import pytest
 from fix_seed import seeds
 from mysync_producer import chunks, disturbance
 from mysync_producer.running import Running
-from window_model import Broken, Model, Way
+from window_model import TABLE, Broken, Model, Way
 
 WRITES = 25
 
@@ -103,3 +103,31 @@ def test_chunks_that_a_statement_does_not_void_are_found_out(
 ) -> None:
     monkeypatch.setattr(Running, "void", lambda _: None)
     assert breaks("gtids")
+
+
+def test_of_a_paused_table_no_keys_are_collected() -> None:
+    model = Model(1, keyed=True, way="gtids")
+    model.transfers.begin(model.schema, model.transaction.boundary, 90700, 0)
+    model.transfers.carry()
+    model.transfers.pause(TABLE)
+    touched = model.transfers._records.running[TABLE].touched
+    for _ in range(50):
+        model.history.write()
+        model.follow()
+    assert touched
+    model.advance()
+    assert not touched
+
+
+def test_what_was_read_while_the_session_ended_is_given_up() -> None:
+    """It may hold a snapshot of the source, and a lock."""
+    model = Model(1, keyed=True, way="gtids")
+    model.transfers.begin(model.schema, model.transaction.boundary, 90700, 0)
+    model.transfers.carry()
+    model.advance()
+    job = model.readers.readings[0].job
+    model.readers.found.put(job)
+    model.transfers._records.forget(TABLE)
+    job.void = False
+    model.transfers.close()
+    assert job.void
