@@ -183,7 +183,7 @@ class Producer:
                 self._turn(session, stream, capture)
             now, behind = time.monotonic(), stream.pending()
             session.adopt_when_due(capture)
-            session.transfer_when_due(capture)
+            session.load_when_due(capture)
             session.beat_when_due(capture, now, behind=behind)
             between = not (transaction.open or behind)
             if publisher.open and (between or publisher.overdue(now)):

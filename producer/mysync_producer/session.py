@@ -5,7 +5,7 @@ the last committed one: a dump is always opened from there.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -14,29 +14,25 @@ from mysync_producer import metrics, points
 from mysync_producer.capture import Capture
 from mysync_producer.catalog import read_catalog
 from mysync_producer.changes import Changes
-from mysync_producer.chunkread import ChunkReaders
 from mysync_producer.commands import Commands
 from mysync_producer.connection import Identity, open_dump
-from mysync_producer.consumerlag import ConsumerLag
 from mysync_producer.failover import verify_last
 from mysync_producer.filters import Filters
-from mysync_producer.governor import Governor
 from mysync_producer.heartbeat import Pulse
 from mysync_producer.history import verify_file
-from mysync_producer.joining import Joining
 from mysync_producer.knowledge import Knowledge
 from mysync_producer.lag import lag
+from mysync_producer.loading import Loading
 from mysync_producer.publisher import Record
 from mysync_producer.rowcodec import Sequencer
 from mysync_producer.schemacopy import drop
 from mysync_producer.source import Source, verify_source
 from mysync_producer.start import Started
-from mysync_producer.state import Learning, Server
+from mysync_producer.state import Learning, Server, State
 from mysync_producer.statements import dialect_of
 from mysync_producer.stream import BinlogStream
 from mysync_producer.tables import PlanSettings, Tables
 from mysync_producer.transaction import Resume, SourceTransaction, TakenBack
-from mysync_producer.transfers import Transfers
 from mysync_producer.xa import XaTransactions
 from mysync_producer.xatopic import XaTopic
 from mysync_runtime.crash import crash_point
@@ -97,8 +93,6 @@ class Session:
         self.confirm = confirm
         self.streaming = False
         self.commits = 0
-        self._commands = commands
-        commands.begin()
         self._sequencer = Sequencer(self.state.seq, list(self.state.last_seqs))
         self._tables = Tables(
             filters,
@@ -116,29 +110,16 @@ class Session:
             settings, filters, started, self._tables, self._sequencer, self._asked
         )
         self._changes = Changes(self._knowledge, self.state)
-        self._lag = ConsumerLag(settings, self.info.partitions)
-        self._governor = Governor(settings.transfer, self._lag.records)
-        self._transfers = Transfers(
+        self._loading = Loading(
             settings,
-            started.transfers.values(),
+            filters,
+            started,
             self._tables,
             self._knowledge,
             self._changes,
-            ChunkReaders(settings, self._governor),
+            commands,
             self._asked,
         )
-        self._joining: Joining | None = None
-        if self.state.initial is not None:
-            self._joining = Joining(
-                settings,
-                filters,
-                self.state.initial,
-                self._knowledge,
-                self._changes,
-                self._transfers,
-                self._asked,
-            )
-            self._hold(self._joining)
         self._xa = XaTransactions(
             XaTopic(settings, self.publisher, stop, alive),
             started.prepared,
@@ -214,18 +195,14 @@ class Session:
         log.warning("the source's connection was lost", error=str(error))
         crash_point(points.RECONNECT)
 
-    def transfers(self) -> dict[str, Any]:
-        """For `/status`."""
-        return {
-            "waiting_to_join": self.state.initial if self.joining else None,
-            "transfers_wait_because": self._governor.waiting or None,
-            "transfers": self._transfers.status(),
-        }
-
     @property
     def joining(self) -> bool:
         """Whether the target has no tables yet."""
-        return self._joining is not None
+        return self._loading.waits_for is not None
+
+    def transfers(self) -> dict[str, Any]:
+        """For `/status`."""
+        return self._loading.status()
 
     def begin_again(self, lost: MysyncError) -> None:
         """The source can't continue what was committed: begins at the present end of its log, as a
@@ -247,8 +224,8 @@ class Session:
             self._changes.issue(drop(table), begin.position, version)
         self._knowledge.begin_again(catalog.tables, Learning.after(server, source.end()))
         crash_point(points.BEGUN_AGAIN)
-        state = self.state.model_copy(
-            update={
+        self._commit(
+            {
                 "server": server,
                 "file": begin.position.file,
                 "pos": begin.position.pos,
@@ -259,17 +236,9 @@ class Session:
                 "left_out": 0,
                 "open_gtid": None,
                 "txn_seq": 0,
-                "seq": self._sequencer.seq,
-                "last_seqs": tuple(self._sequencer.prev),
-                "offsets": tuple(self.publisher.offsets),
                 "initial": "again",
-                "ts_us": time.time_ns() // 1000,
             }
-            | self._knowledge.state_fields
-            | self._changes.state_fields
         )
-        self.publisher.commit(state, self._transfers.unsaved())
-        self.commits += 1
 
     def explain(self) -> None:
         """After the log couldn't be read on: raises PositionLost or SourceDiverged where that is
@@ -300,11 +269,10 @@ class Session:
         if transaction.open:
             crash_point(points.MID_TRANSACTION)
         began = time.monotonic()
-        now_us = time.time_ns() // 1000
         in_part = transaction.open and bool(transaction.rows_done or transaction.txn_seq)
         gtids = transaction.gtids
-        state = self.state.model_copy(
-            update={
+        state = self._commit(
+            {
                 "server": self.state.server if transaction.foreign else self._server,
                 "file": transaction.boundary.file,
                 "pos": transaction.boundary.pos,
@@ -315,17 +283,9 @@ class Session:
                 "left_out": transaction.left_out_done,
                 "open_gtid": transaction.gtid if in_part else None,
                 "txn_seq": transaction.txn_seq if in_part else 0,
-                "seq": self._sequencer.seq,
-                "last_seqs": tuple(self._sequencer.prev),
-                "offsets": tuple(self.publisher.offsets),
-                "ts_us": now_us,
+                "initial": self._loading.waits_for,
             }
-            | self._knowledge.state_fields
-            | self._changes.state_fields
-            | {"initial": self.state.initial if self._joining is not None else None}
         )
-        self.publisher.commit(state, self._transfers.unsaved())
-        self.commits += 1
         transaction.committed()
         self.state = state
         self.taken_back.forget(state.position)
@@ -335,6 +295,20 @@ class Session:
         if capture.source_us:
             lag.committed(capture.source_us)
 
+    def _commit(self, place: Mapping[str, Any]) -> State:
+        """Commits everything sent, with the state at this place of the source."""
+        numbered = {
+            "seq": self._sequencer.seq,
+            "last_seqs": tuple(self._sequencer.prev),
+            "offsets": tuple(self.publisher.offsets),
+            "ts_us": time.time_ns() // 1000,
+        }
+        known = self._knowledge.state_fields | self._changes.state_fields
+        state = self.state.model_copy(update={**place, **numbered, **known})
+        self.publisher.commit(state, self._loading.unsaved())
+        self.commits += 1
+        return state
+
     def adopt_when_due(self, capture: Capture) -> None:
         """Between two transactions: new knowledge of tables, at a line of its own."""
         transaction = capture.transaction
@@ -343,22 +317,14 @@ class Session:
         if self._knowledge.adopt_when_due(self._server, transaction):
             self.commit(capture)
 
-    def transfer_when_due(self, capture: Capture) -> None:
-        """Between two transactions: what the transfers of tables have to send."""
+    def load_when_due(self, capture: Capture) -> None:
+        """Between two transactions: what whole tables have to be sent."""
         transaction = capture.transaction
         if not transaction.between or transaction.foreign:
             return
-        sent = False
-        if self._joining is not None:
-            sent = self._join_when_due(self._joining, transaction)
-        else:
-            known = self.definitions.schemas
-            sent = self._commands.take(self._transfers, known, transaction.boundary)
-            between = partial(self._between_rows, capture)
-            sent |= self._transfers.advance(self._server, capture, between)
-        if sent:
+        if self._loading.due(self._server, capture, partial(self._between_rows, capture)):
             self.commit(capture)
-            self._commands.committed()
+            self._loading.committed()
 
     def _between_rows(self, capture: Capture) -> None:
         """While a table's rows are sent, of which there may be any number. Raises Stopped."""
@@ -368,24 +334,6 @@ class Session:
         if self.publisher.full or self.publisher.overdue(now) or self.stop.requested:
             self.commit(capture)
         self.stop.raise_if_requested()
-
-    def _hold(self, joining: Joining) -> None:
-        """Until the tables join, no row is carried and no statement."""
-        self._tables.hold_all(True)
-        self._changes.held = True
-        self._changes.followed = lambda _change: joining.forget()
-
-    def _join_when_due(self, joining: Joining, transaction: SourceTransaction) -> bool:
-        objects = joining.due(self._server, transaction)
-        if objects is None:
-            return False
-        self._changes.held = False
-        self._changes.followed = self._transfers.followed
-        joining.join(objects, transaction.boundary)
-        self._tables.hold_all(False)
-        self._joining = None
-        crash_point(points.JOINED)
-        return True
 
     def beat_when_due(self, capture: Capture, now: float, *, behind: bool) -> None:
         """A heartbeat in every partition. `behind`: the log goes on after what was taken."""
@@ -427,7 +375,7 @@ class Session:
 
     def patience(self, capture: Capture, now: float) -> float:
         """Seconds that nothing has to be done by itself."""
-        if self.publisher.open or self._joining is not None or self._transfers.active:
+        if self.publisher.open or self._loading.active:
             return _SHORT_SECONDS
         place = capture.transaction.boundary, capture.transaction.rows
         return min(_WAKE_SECONDS, self._pulse.patience(now, place))
@@ -435,8 +383,7 @@ class Session:
     def close(self) -> None:
         """Gives up what isn't committed."""
         self.streaming = False
-        self._transfers.close()
-        self._lag.close()
+        self._loading.close()
         self.publisher.close()
         if self._asking is not None:
             self._asking.close()
