@@ -4,7 +4,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fix_pipeline import Replica
+import pytest
+
+from fix_own_servers import run_sql
+from fix_pipeline import MakeReplica, Replica
 from mysync_lab.errors import LabError
 from mysync_lab.services import Service
 from mysync_lab.tables import execute
@@ -12,6 +15,26 @@ from mysync_lab.workload.transfers import TransferTables
 
 FRESH: Mapping[str, Any] = {"start": None}
 """Settings of a source whose tables are all still to be given to the target."""
+
+
+def fresh(
+    make_replica: MakeReplica, kind: str, request: pytest.FixtureRequest, **sections: Any
+) -> Replica:
+    """With an empty database on the source, which is of this kind as the target is."""
+    source, target = (request.getfixturevalue(f"{kind}_{side}") for side in "ab")
+    replica = make_replica(source=source, target=target, source_link=FRESH, **sections)
+    run_sql(source, f"CREATE DATABASE {replica.db}")
+    return replica
+
+
+def waiting(replica: Replica) -> int:
+    """How many readers wait for a table that somebody has locked."""
+    (found,) = run_sql(
+        replica.source,
+        "SELECT COUNT(*) FROM information_schema.processlist"
+        " WHERE state LIKE 'Waiting for table%' AND info LIKE 'SELECT%'",
+    )
+    return int(found[0])
 
 
 def filled(replica: Replica, rows: int, *, copies: int = 1) -> TransferTables:

@@ -12,15 +12,14 @@ from mysync_lab.layout import wait_until
 from mysync_lab.proxy import FaultProxy
 from mysync_lab.services import Service
 from mysync_lab.sql import SqlServer
-from transfer_rig import FRESH, transfers, wait_done
+from transfer_rig import FRESH, transfers, wait_done, waiting
 
 ROWS = 1_500
 IMPATIENT = {"read_timeout": 5, "write_timeout": 5, "connect_timeout": 5}
 
 
 def create(replica: Replica) -> None:
-    with replica.source.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {replica.db}")
+    run_sql(replica.source, f"CREATE DATABASE {replica.db}")
     numbers = "WITH RECURSIVE i (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < 1500)"
     statements = ["CREATE TABLE parent (id INT PRIMARY KEY, n INT)"]
     if replica.source.kind == "mysql":
@@ -57,15 +56,6 @@ def window(replica: Replica, producer: Service) -> Iterator[Any]:
         cursor.execute("UPDATE other SET id = CONCAT('new', n) WHERE n % 4 = 0")
         cursor.execute("DELETE FROM other WHERE n % 7 = 0")
         yield cursor
-
-
-def waiting(replica: Replica) -> int:
-    (found,) = run_sql(
-        replica.source,
-        "SELECT COUNT(*) FROM information_schema.processlist"
-        " WHERE state LIKE 'Waiting for table%' AND info LIKE 'SELECT%'",
-    )
-    return int(found[0])
 
 
 def settings_for_chunks() -> dict[str, Any]:
@@ -131,8 +121,7 @@ def test_a_table_without_a_key_that_is_cut_off_half_way_begins_anew(
             source_link={**FRESH, **IMPATIENT, "port": proxy.port},
             publish={"max_bytes": 1 << 20},
         )
-        with mysql_a.connect() as connection, connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {replica.db}")
+        run_sql(mysql_a, f"CREATE DATABASE {replica.db}")
         replica.on_source(
             "CREATE TABLE keyless (a INT, b MEDIUMTEXT)",
             "CREATE TABLE other (id VARCHAR(20) PRIMARY KEY, n INT)",

@@ -5,15 +5,13 @@ for its next chunk. What the lock's owner does then is in the window, before the
 definitions that the readers know are older than what they read.
 """
 
-from typing import Any
-
 import pytest
 
 from fix_pipeline import MakeReplica, Replica
 from mysync_lab.layout import wait_until
 from mysync_lab.services import Service
 from mysync_lab.tables import rows
-from transfer_rig import FRESH, settle, transfers
+from transfer_rig import fresh, settle, transfers, waiting
 
 ROWS = 1_200
 _PLAIN = "id INT PRIMARY KEY, n INT NOT NULL, v VARCHAR(20)"
@@ -68,9 +66,7 @@ TABLES = (
 
 
 def create(replica: Replica) -> None:
-    with replica.source.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {replica.db}")
-        cursor.execute(f"USE {replica.db}")
+    with replica.source.connect(database=replica.db) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE digits (d INT PRIMARY KEY)")
         cursor.execute("INSERT INTO digits VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)")
         for table in TABLES:
@@ -100,17 +96,16 @@ def create(replica: Replica) -> None:
 def test_what_statements_do_within_a_window_ends_equal(
     kind: str, make_replica: MakeReplica, request: pytest.FixtureRequest
 ) -> None:
-    source, target = (request.getfixturevalue(f"{kind}_{side}") for side in "ab")
-    replica = make_replica(
-        source=source,
-        target=target,
-        source_link=FRESH,
+    replica = fresh(
+        make_replica,
+        kind,
+        request,
         # A thread for each table, and two seconds between two chunks.
         transfer={"streams": len(TABLES) + 1, "max_rows_per_second": 3_000, "max_load": 1.0},
     )
     create(replica)
     producer, _ = replica.pipeline.producer().start(), replica.pipeline.consumer().start()
-    with source.connect(database=replica.db) as lock, lock.cursor() as cursor:
+    with replica.source.connect(database=replica.db) as lock, lock.cursor() as cursor:
         begun(producer)
         cursor.execute(f"LOCK TABLES {', '.join(f'{table} WRITE' for table in TABLES)}")
         sent = {each["table"]: each["rows"] for each in transfers(producer)}
@@ -127,7 +122,7 @@ def test_what_statements_do_within_a_window_ends_equal(
     replica.assert_equal()
     reasons = {each["table"].partition(".")[2]: each for each in transfers(producer)}
     assert reasons["gone"]["phase"] in ("cancelled", "done")
-    with target.connect() as session:
+    with replica.target.connect() as session:
         states = rows(session, "SELECT * FROM mysync.table_state WHERE db = %s", (replica.db,))
         assert list(states) == [], "no table is under way any more, the dropped one neither"
 
@@ -137,17 +132,6 @@ def begun(producer: Service) -> None:
     wait_until(
         lambda: sum(each["rows"] > 0 for each in transfers(producer)) > 3, "the first chunks", 60
     )
-
-
-def waiting(replica: Replica) -> int:
-    """How many readers wait for a table."""
-    with replica.source.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT COUNT(*) FROM information_schema.processlist"
-            " WHERE state LIKE 'Waiting for table%%' AND info LIKE 'SELECT%%'"
-        )
-        found: Any = cursor.fetchone()
-        return int(found[0])
 
 
 def wait_over(replica: Replica, producer: Service) -> None:

@@ -34,6 +34,21 @@ pytestmark = [
 ]
 
 
+DB = "visibility"
+
+
+def three_rows(source: SqlServer) -> CaptureRig:
+    """A table `t` on the source, and what the log says from here on."""
+    run_sql(
+        source,
+        f"DROP DATABASE IF EXISTS {DB}",
+        f"CREATE DATABASE {DB}",
+        f"CREATE TABLE {DB}.t (id INT PRIMARY KEY)",
+        f"INSERT INTO {DB}.t VALUES (1), (2), (3)",
+    )
+    return CaptureRig(source, DB)
+
+
 @pytest.fixture
 def source(kind: str, request: pytest.FixtureRequest) -> SqlServer:
     server = request.getfixturevalue(f"own_{kind}")
@@ -138,7 +153,6 @@ class Hazard(Reading):
     def __init__(
         self,
         source: SqlServer,
-        db: str,
         held: Unanswered,
         rig: CaptureRig,
         before: Sequence[str],
@@ -152,35 +166,26 @@ class Hazard(Reading):
         (deleted,) = rig.decoded(captured.records)
         assert deleted["op"] == "d"
         self.gtids = captured.boundaries[-1].gtids
-        assert run_sql(source, f"SELECT COUNT(*) FROM {db}.t") == [(3,)], "it is shown already"
-        super().__init__(source, rig.definitions.schemas[TableId(db, "t")])
+        assert run_sql(source, f"SELECT COUNT(*) FROM {DB}.t") == [(3,)], "it is shown already"
+        super().__init__(source, rig.definitions.schemas[TableId(DB, "t")])
 
 
 @pytest.fixture
 def hazard(
     source: SqlServer, request: pytest.FixtureRequest
 ) -> Iterator[tuple[Hazard, Unanswered]]:
-    db = "visibility"
-    run_sql(
-        source,
-        f"DROP DATABASE IF EXISTS {db}",
-        f"CREATE DATABASE {db}",
-        f"CREATE TABLE {db}.t (id INT PRIMARY KEY)",
-        f"INSERT INTO {db}.t VALUES (1), (2), (3)",
-        # What readers would make, and wait for.
-        "CREATE DATABASE IF NOT EXISTS mysync",
-    )
-    rig = CaptureRig(source, db)
-    delete = f"DELETE FROM {db}.t WHERE id = 2"
+    run_sql(source, "CREATE DATABASE IF NOT EXISTS mysync")  # readers would make it, and wait
+    rig = three_rows(source)
+    delete = f"DELETE FROM {DB}.t WHERE id = 2"
     before: Sequence[str] = ()
     if getattr(request, "param", "") == "xa":
         before = ("XA START 'x'", delete, "XA END 'x'", "XA PREPARE 'x'")
         delete = "XA COMMIT 'x'"
     with unanswered(source) as held:
-        hazard = Hazard(source, db, held, rig, before, delete)
+        hazard = Hazard(source, held, rig, before, delete)
         yield hazard, held
     hazard.readers.close()
-    run_sql(source, f"DROP DATABASE {db}")
+    run_sql(source, f"DROP DATABASE {DB}")
 
 
 @pytest.mark.parametrize("hazard", ["plain", "xa"], indirect=True)
@@ -211,21 +216,14 @@ def test_a_chunk_that_does_not_wait_has_a_row_that_is_gone(
 def test_a_chunk_has_all_committed_rows_and_no_others_whatever_the_server_is_set_to(
     kind: str, source: SqlServer
 ) -> None:
-    db, level = "visibility", "transaction_isolation" if kind == "mysql" else "tx_isolation"
-    run_sql(
-        source,
-        f"DROP DATABASE IF EXISTS {db}",
-        f"CREATE DATABASE {db}",
-        f"CREATE TABLE {db}.t (id INT PRIMARY KEY)",
-        f"INSERT INTO {db}.t VALUES (1), (2), (3)",
-    )
-    rig = CaptureRig(source, db)
-    there = Reading(source, rig.definitions.schemas[TableId(db, "t")])
+    level = "transaction_isolation" if kind == "mysql" else "tx_isolation"
+    rig = three_rows(source)
+    there = Reading(source, rig.definitions.schemas[TableId(DB, "t")])
     odd = {level: "'READ-UNCOMMITTED'", "sql_select_limit": "1", "sql_big_selects": "OFF"}
     before = {name: run_sql(source, f"SELECT @@GLOBAL.{name}")[0][0] for name in odd}
     try:
         run_sql(source, *(f"SET GLOBAL {name} = {value}" for name, value in odd.items()))
-        with source.connect(database=db) as open_, open_.cursor() as cursor:
+        with source.connect(database=DB) as open_, open_.cursor() as cursor:
             cursor.execute("BEGIN")
             cursor.execute("INSERT INTO t VALUES (4)")
             cursor.execute("UPDATE t SET id = 0 WHERE id = 1")
@@ -244,35 +242,30 @@ def test_a_chunk_has_all_committed_rows_and_no_others_whatever_the_server_is_set
         for name, value in before.items():
             run_sql(source, f"SET GLOBAL {name} = {value!r}")
         there.readers.close()
-        run_sql(source, f"DROP DATABASE {db}")
+        run_sql(source, f"DROP DATABASE {DB}")
 
 
 def test_a_reader_needs_no_more_than_the_documented_grants(kind: str, source: SqlServer) -> None:
     """For what most tables don't need: a lock, and a watermark's row."""
-    db = "visibility"
     monitor = "REPLICATION CLIENT" if kind == "mysql" else "BINLOG MONITOR"
+    rig = three_rows(source)
     run_sql(
         source,
-        f"DROP DATABASE IF EXISTS {db}",
-        f"CREATE DATABASE {db}",
-        f"CREATE TABLE {db}.t (id INT PRIMARY KEY)",
-        f"INSERT INTO {db}.t VALUES (1), (2), (3)",
         "CREATE DATABASE IF NOT EXISTS mysync",
         "DROP USER IF EXISTS 'reader'@'%'",
         "CREATE USER 'reader'@'%' IDENTIFIED BY 'secret'",
         f"GRANT REPLICATION SLAVE, {monitor} ON *.* TO 'reader'@'%'",
-        f"GRANT SELECT ON {db}.* TO 'reader'@'%'",
-        f"GRANT LOCK TABLES ON {db}.* TO 'reader'@'%'",
+        f"GRANT SELECT ON {DB}.* TO 'reader'@'%'",
+        f"GRANT LOCK TABLES ON {DB}.* TO 'reader'@'%'",
         "GRANT SELECT, INSERT, UPDATE, CREATE ON mysync.* TO 'reader'@'%'",
     )
-    rig = CaptureRig(source, db)
     login = {"user": "reader", "password": "secret"}
-    there = Reading(source, rig.definitions.schemas[TableId(db, "t")], **login)
+    there = Reading(source, rig.definitions.schemas[TableId(DB, "t")], **login)
     try:
         there.ask(None, stream=True, lock=True)
         job = there.found(30)
         assert job.reader is not None
-        with source.connect(database=db) as writer, writer.cursor() as cursor:
+        with source.connect(database=DB) as writer, writer.cursor() as cursor:
             cursor.execute("SET SESSION lock_wait_timeout = 1")
             with pytest.raises(pymysql.err.OperationalError, match="1205"):
                 cursor.execute("INSERT INTO t VALUES (4)")
@@ -281,7 +274,7 @@ def test_a_reader_needs_no_more_than_the_documented_grants(kind: str, source: Sq
             cursor.execute("INSERT INTO t VALUES (4)")
     finally:
         there.readers.close()
-        run_sql(source, f"DROP DATABASE {db}", "DROP USER 'reader'@'%'")
+        run_sql(source, f"DROP DATABASE {DB}", "DROP USER 'reader'@'%'")
 
 
 def test_a_table_that_is_transferred_meanwhile_ends_equal(

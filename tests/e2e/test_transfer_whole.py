@@ -12,7 +12,7 @@ import pytest
 from fix_own_servers import run_sql
 from fix_pipeline import MakeReplica, Replica
 from mysync_lab.sql import SqlServer
-from transfer_rig import FRESH, transfers, wait_done
+from transfer_rig import fresh, transfers, wait_done
 
 KEYLESS = "CREATE TABLE keyless (a INT, b VARCHAR(20))"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -81,14 +81,6 @@ def written(source: SqlServer, db: str, writes: Sequence[str]) -> Iterator[None]
     assert not failures, failures
 
 
-def make(make_replica: MakeReplica, kind: str, request: pytest.FixtureRequest) -> Replica:
-    source, target = (request.getfixturevalue(f"{kind}_{side}") for side in "ab")
-    replica = make_replica(source=source, target=target, source_link=FRESH)
-    with source.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {replica.db}")
-    return replica
-
-
 def fill(replica: Replica, writes: Sequence[str]) -> None:
     r = random.Random(0)
     for _ in range(300):
@@ -100,7 +92,7 @@ def fill(replica: Replica, writes: Sequence[str]) -> None:
 def test_tables_without_a_key_to_walk_by_end_equal(
     kind: str, make_replica: MakeReplica, request: pytest.FixtureRequest
 ) -> None:
-    replica = make(make_replica, kind, request)
+    replica = fresh(make_replica, kind, request)
     writes = list(WRITES)
     invisible = "INVISIBLE"
     replica.on_source(*(table.format(invisible=invisible) for table in TABLES))
@@ -141,7 +133,7 @@ def test_a_lock_on_a_table_goes_with_the_producer(
     kind: str, make_replica: MakeReplica, request: pytest.FixtureRequest
 ) -> None:
     """It is killed when it has the lock, and all rows still to be sent."""
-    replica = make(make_replica, kind, request)
+    replica = fresh(make_replica, kind, request)
     replica.on_source(KEYLESS)
     writes = [write for write in WRITES if " keyless " in write]
     fill(replica, writes)
@@ -167,7 +159,7 @@ def test_tables_that_can_not_roll_back_end_with_the_same_rows(
     kind: str, make_replica: MakeReplica, request: pytest.FixtureRequest
 ) -> None:
     """The target has tables of these names that can: others aren't written there."""
-    replica = make(make_replica, kind, request)
+    replica = fresh(make_replica, kind, request)
     other = "MyISAM" if kind == "mysql" else "Aria"
     tables = {
         "rows_by_key": "(id INT PRIMARY KEY, n INT)",

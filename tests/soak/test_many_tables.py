@@ -7,7 +7,7 @@ import pytest
 
 from fix_pipeline import MakeReplica
 from mysync_lab.tables import execute
-from transfer_rig import FRESH, transfers, wait_done
+from transfer_rig import fresh, transfers, wait_done
 
 pytestmark = pytest.mark.soak
 
@@ -20,10 +20,8 @@ def test_many_tables_are_transferred(
     kind: str, make_replica: MakeReplica, request: pytest.FixtureRequest
 ) -> None:
     """Every tenth has a child, whose rows go with the parent's."""
-    source, target = (request.getfixturevalue(f"{kind}_{side}") for side in "ab")
-    replica = make_replica(source=source, target=target, source_link=FRESH)
-    with source.connect() as session:
-        execute(session, f"CREATE DATABASE {replica.db}", f"USE {replica.db}")
+    replica = fresh(make_replica, kind, request)
+    with replica.source.connect(database=replica.db) as session:
         for number in range(TABLES):
             child = number % 10 == 9
             more = f", FOREIGN KEY (n) REFERENCES t{number - 1} (id) ON DELETE CASCADE"
