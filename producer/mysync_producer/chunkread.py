@@ -56,11 +56,10 @@ _ORPHAN_SECONDS = 30
 
 _SESSION = (
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-    "SET SESSION sql_big_selects = 1, sql_select_limit = 18446744073709551615",
     f"SET SESSION lock_wait_timeout = {_LOCK_SECONDS}",
 )
-"""Whatever the server's own settings are: no uncommitted rows, a snapshot of the moment that it was
-asked for, and all rows of it."""
+"""Whatever the server's own settings are: no uncommitted rows, and a snapshot of the moment that it
+was asked for."""
 
 
 class TooMuch(Exception):
@@ -349,7 +348,7 @@ class Connection:
         while not self.source.scalar("SELECT GTID_SUBSET(%s, @@GLOBAL.gtid_executed)", (seen,)):
             if self._stop.requested or job.void:
                 raise TransientError("the rows aren't wanted any more")
-            time.sleep(0.005)
+            self._stop.wait(0.005)
 
     @property
     def _watermark(self) -> str:

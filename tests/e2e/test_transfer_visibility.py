@@ -223,6 +223,8 @@ def test_a_chunk_has_all_committed_rows_and_no_others_whatever_the_server_is_set
     before = {name: run_sql(source, f"SELECT @@GLOBAL.{name}")[0][0] for name in odd}
     try:
         run_sql(source, *(f"SET GLOBAL {name} = {value}" for name, value in odd.items()))
+        with closing(Source.connect(there.settings.source)) as asked:
+            assert len(asked.rows(f"SELECT id FROM {DB}.t")) == 3
         with source.connect(database=DB) as open_, open_.cursor() as cursor:
             cursor.execute("BEGIN")
             cursor.execute("INSERT INTO t VALUES (4)")

@@ -79,6 +79,9 @@ class Flavor:
         return cls(kind, (major, minor, patch), version)
 
 
+_NO_LIMITS = "SET SESSION sql_select_limit = 18446744073709551615, sql_big_selects = 1"
+
+
 def connect(
     settings: MysqlSettings,
     *,
@@ -91,7 +94,8 @@ def connect(
     program_name: str = "mysync",
     **options: Any,
 ) -> Connection:
-    """Connects once, with utf8mb4 and the settings' TLS; `options` go to PyMySQL.
+    """Connects once, with utf8mb4 and the settings' TLS, and so that no answer is cut off, whatever
+    the server's own limits are; `options` go to PyMySQL.
 
     Raises CredentialsError when the server refuses the user, ConnectionLost when it doesn't answer.
     """
@@ -116,6 +120,7 @@ def connect(
         ) from error
     try:
         connection.connect()
+        connection.query(_NO_LIMITS)
     except (pymysql.err.Error, OSError) as error:
         raise _not_connected(error, settings) from error
     return connection
