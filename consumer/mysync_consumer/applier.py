@@ -20,7 +20,8 @@ from mysync_consumer.coalesce import DELETE, INSERT, UPDATE, Plan, Step, groups
 from mysync_consumer.errors import ApplyRefused
 from mysync_consumer.rowevents import GroupWriter
 from mysync_consumer.rowread import Row
-from mysync_consumer.session import Packet, Session, ShapeCheck
+from mysync_consumer.session import Packet, Session
+from mysync_consumer.shapes import ShapeCheck
 
 STATEMENT_BYTES = 2 << 20
 """Image bytes of one BINLOG statement, unless max_allowed_packet allows less or one row is

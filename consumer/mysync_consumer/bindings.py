@@ -14,7 +14,8 @@ from mysync_consumer.presence import Presence
 from mysync_consumer.rowerrors import TableDrift, UnwritableTable
 from mysync_consumer.rowimage import ImagePlan
 from mysync_consumer.rowread import Row, TableReader, column_slices
-from mysync_consumer.session import Session, ShapeCheck
+from mysync_consumer.session import Session
+from mysync_consumer.shapes import ShapeCheck
 from mysync_consumer.sqlplan import SqlPlan
 from mysync_consumer.targettable import TargetTable, identity_in
 from mysync_runtime.errors import ConfigError

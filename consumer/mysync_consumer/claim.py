@@ -19,7 +19,8 @@ from confluent_kafka import KafkaError, KafkaException
 from mysync_consumer import checkpoint
 from mysync_consumer.checkpoint import Claimed
 from mysync_consumer.errors import ClaimLost, TargetUnavailable
-from mysync_consumer.session import PROGRAM, Session
+from mysync_consumer.session import Session
+from mysync_consumer.sessionsetup import PROGRAM
 from mysync_consumer.tenure import Tenure
 from mysync_runtime import crash, kafka
 from mysync_runtime.errors import StateLost

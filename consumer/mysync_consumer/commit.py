@@ -39,7 +39,8 @@ from mysync_consumer.frontier import Frontier
 from mysync_consumer.hold import Hold
 from mysync_consumer.rowerrors import CorruptRecord, UnwritableTable, UnwritableValue
 from mysync_consumer.rowread import Row
-from mysync_consumer.session import Session, ShapeChanged
+from mysync_consumer.session import Session
+from mysync_consumer.shapes import ShapeChanged
 from mysync_consumer.skipping import Skipping
 from mysync_consumer.tenure import Tenure
 from mysync_runtime.errors import ConnectionLost, DataError, Divergence, Drift

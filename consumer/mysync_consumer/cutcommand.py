@@ -17,9 +17,9 @@ from typing import TypeVar
 import pymysql
 
 from mysync_consumer import cut, tablelist, tables
+from mysync_consumer.answers import BUSY_CODES
 from mysync_consumer.cut import Cut, Place
 from mysync_consumer.errors import ClaimLost, CutFailed, NoCut
-from mysync_consumer.session import BUSY_CODES
 from mysync_runtime import mysql
 from mysync_runtime.errors import MysyncError
 from mysync_runtime.lifecycle import Stop

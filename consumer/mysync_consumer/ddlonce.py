@@ -19,11 +19,11 @@ from typing import Final
 import pymysql
 
 from mysync_consumer import ddlfingerprint, ddlgtid, ddllock, ddllog
+from mysync_consumer.answers import error_of
 from mysync_consumer.ddlfailure import Failures
 from mysync_consumer.ddlfingerprint import Fingerprint, Objects, Things
 from mysync_consumer.ddlsession import ContextRefused, StatementSession
 from mysync_consumer.ddlverdict import Effect, Form, blind, decide, form_of
-from mysync_consumer.session import error_of
 from mysync_consumer.tenure import Tenure
 from mysync_runtime import crash
 from mysync_runtime.log import get_logger

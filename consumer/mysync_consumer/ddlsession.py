@@ -21,7 +21,8 @@ from typing import Any, Final
 
 import pymysql
 
-from mysync_consumer.session import NET_TIMEOUT, PROGRAM, error_of
+from mysync_consumer.answers import error_of
+from mysync_consumer.sessionsetup import NET_TIMEOUT, PROGRAM
 from mysync_runtime.mysql import (
     Connection,
     ErrorClass,

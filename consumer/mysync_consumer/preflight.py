@@ -1,7 +1,7 @@
 """Whether a target can be written exactly: what `check` prints and every start demands.
 
 All causes are collected, each with the statement that mends it. Variables that can change while
-running are read again at each session's start (`session.set_up`).
+running are read again at each session's start (`sessionsetup.set_up`).
 """
 
 import re

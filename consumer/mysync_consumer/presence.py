@@ -14,7 +14,8 @@ from mysync_consumer.errors import ApplyRefused
 from mysync_consumer.rowerrors import UnwritableValue
 from mysync_consumer.rowimage import ImagePlan
 from mysync_consumer.rowread import Row
-from mysync_consumer.session import Session, ShapeCheck
+from mysync_consumer.session import Session
+from mysync_consumer.shapes import ShapeCheck
 from mysync_consumer.sqlkeys import KeyWords, cells, values
 from mysync_consumer.targettable import TargetTable
 from mysync_runtime.mysql import quote_table

@@ -1,16 +1,10 @@
-"""One connection to the target that applies rows: its set-up, and one transaction.
+"""One connection to the target that applies rows, and one transaction of it.
 
 A transaction is one packet `BEGIN; <compare-and-set>; <notes>; <shape checks>; <rows>`, then
 further packets of rows, then COMMIT. Rows are a BINLOG statement, or several SQL statements that
 each say how many rows they found. BINLOG stands last in its packet: it drops the flag that says
 that more results follow. The compare-and-set is judged first: where it matched no row, the answers
 after it mean nothing.
-
-A shape check is a `SELECT … LIMIT 0` of a table that is written: its result's columns are what they
-were when the images' layout was made, and the metadata lock it takes keeps them so until the end of
-the transaction. It says nothing of the labels of ENUM and SET, whose numbers the images hold, nor
-of what columns are generated from: for a table that has such columns a second query, under that
-lock, reads their definitions.
 
 After any error the transaction is rolled back. A crash or a lost connection leaves no transaction
 behind, except that the outcome of a COMMIT without an answer is unknown: the next claim reads it.
@@ -26,6 +20,7 @@ from typing import Any
 import pymysql
 from pymysql.constants import CLIENT
 
+from mysync_consumer.answers import BUSY_CODES, error_of
 from mysync_consumer.checkpoint import Escape
 from mysync_consumer.errors import (
     ApplyRefused,
@@ -34,28 +29,20 @@ from mysync_consumer.errors import (
     TargetUnavailable,
     TooLarge,
 )
-from mysync_consumer.rowevents import FDE_STATEMENT
+from mysync_consumer.sessionsetup import PROGRAM, Identity, set_up
+from mysync_consumer.shapes import SHAPE_CODES, ShapeChanged, ShapeCheck, shape_of
 from mysync_consumer.strictmodes import MODES_SELECT, require_strict
 from mysync_runtime import crash
-from mysync_runtime.errors import ConnectionLost, CredentialsError, MysyncError, PreflightError
+from mysync_runtime.errors import MysyncError, PreflightError
 from mysync_runtime.mysql import (
     Connection,
     ErrorClass,
-    Flavor,
     classify,
     code_of,
     connect,
-    flavor,
     message_of,
 )
 from mysync_runtime.settings import ApplySettings, TargetSettings
-
-SQL_MODE = "STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO"
-PROGRAM = "mysync-consumer"
-"""What a session tells the server of itself."""
-
-NET_TIMEOUT = 30
-"""Seconds that the server waits for the rest of a packet, or for us to take its answer."""
 
 BEFORE_BEGIN = crash.declare("consumer.before_begin", "nothing of the batch is on the target")
 AFTER_BINLOG = crash.declare(
@@ -74,22 +61,8 @@ ASKED_BYTES = 1 << 20
 PACKET_RESERVE = 64 * 1024
 """What stands before the first BINLOG in its packet."""
 
-GIPK_SINCE = (8, 0, 30)
-"""MySQL's first version with generated invisible primary keys."""
-
 NOT_FOUND = 1032
 """The number that the target's own applier gives when a row isn't there."""
-
-BUSY_CODES = frozenset({1205, 1213})
-SHAPE_CODES = frozenset({1054, 1146, 1049, 1412})
-"""Unknown column, table or database; definition changed under the transaction."""
-
-Shape = tuple[tuple[object, ...], ...]
-"""What a result says of its columns: name, type, flags, charset, length, decimals of each."""
-
-
-Labels = tuple[tuple[object, ...], ...]
-"""Name, type and expression of each ENUM, SET and generated column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,40 +72,6 @@ class Packet:
 
     text: bytes
     found: tuple[int | None, ...] = (None,)
-
-
-class ShapeChanged(Exception):
-    """A table isn't what its layout was made for. The transaction is rolled back."""
-
-    def __init__(self, check: "ShapeCheck", message: str = "") -> None:
-        super().__init__(message or "the columns changed")
-        self.check = check
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class ShapeCheck:
-    """`select` is a `SELECT … LIMIT 0` without parameters, `shape` what its result must look
-    like; `labels` is what `labels_select`, if there is one, must find."""
-
-    select: bytes
-    shape: Shape
-    labels_select: bytes | None = None
-    labels: Labels = ()
-
-    def queries(self) -> Iterator[bytes]:
-        """In this order: the first one locks what the second one reads."""
-        yield self.select
-        if self.labels_select is not None:
-            yield self.labels_select
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Which server this is: what an in-memory frontier is tagged with."""
-
-    flavor: Flavor
-    server: str
-    max_allowed_packet: int
 
 
 class Session:
@@ -435,101 +374,6 @@ class Session:
                 f"the outcome of a COMMIT is unknown: {message_of(error)}"
             ) from error
         crash.crash_point(AFTER_COMMIT)
-
-
-def set_up(connection: Connection, apply: ApplySettings) -> Identity:
-    """Sets the session's variables, reads what can change at any time; unless all rows are written
-    by SQL, sends the format description.
-
-    Raises PreflightError when MariaDB is set to hide conflicts or to fire triggers.
-    """
-    what = flavor(connection)
-    connection.query(
-        "SET SESSION time_zone = '+00:00', sql_mode = '" + SQL_MODE + "',"
-        f" wait_timeout = {apply.session_wait_timeout},"
-        f" lock_wait_timeout = {apply.lock_wait_timeout},"
-        f" innodb_lock_wait_timeout = {apply.lock_wait_timeout},"
-        f" net_read_timeout = {NET_TIMEOUT}, net_write_timeout = {NET_TIMEOUT},"
-        " foreign_key_checks = 0, unique_checks = 1, sql_safe_updates = 0, sql_auto_is_null = 0,"
-        " sql_notes = 1"
-    )
-    # Literals are in this character set, whatever the server's init_connect says.
-    connection.query("SET NAMES utf8mb4")
-    connection.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT @@binlog_format, @@max_allowed_packet, @@server_id")
-        row = cursor.fetchone()
-        binlog_format, packet, server_id = row or ("", 0, 0)
-        if binlog_format != "ROW":
-            cursor.execute("SET SESSION binlog_format = 'ROW'")
-        if what.is_mariadb:
-            # What the source accepted is right, as its applier thinks too.
-            cursor.execute("SET SESSION max_statement_time = 0, check_constraint_checks = 0")
-            server = _mariadb_identity(cursor, server_id)
-            if apply.via != "sql":
-                cursor.execute(MODES_SELECT.decode())
-                require_strict(cursor.fetchone() or ())
-        else:
-            # With a limit a long IN becomes a scan, and a warning.
-            cursor.execute("SET SESSION range_optimizer_max_mem_size = 0")
-            cursor.execute("SELECT @@server_uuid")
-            uuid = cursor.fetchone()
-            server = str(uuid[0]) if uuid else ""
-    if not what.is_mariadb and what.version >= GIPK_SINCE:
-        # A primary key that the server made invisibly is in row events: it has to be seen.
-        connection.query("SET SESSION show_gipk_in_create_table_and_information_schema = ON")
-    if apply.via != "sql":
-        connection.query(FDE_STATEMENT)
-        if not what.is_mariadb:
-            # The format description leaves gtid_next "not yet determined".
-            connection.query("SET gtid_next = 'AUTOMATIC'")
-        connection.query("SET timestamp = DEFAULT")
-    return Identity(what, server, int(packet))
-
-
-def _mariadb_identity(cursor: Any, server_id: object) -> str:
-    """MariaDB has no server_uuid; since 10.11 a server_uid."""
-    cursor.execute("SHOW GLOBAL VARIABLES LIKE 'server_uid'")
-    row = cursor.fetchone()
-    return f"{row[1] if row else ''}/{server_id}"
-
-
-def shape_of(fields: Iterable[Any]) -> Shape:
-    """What a result set says of its columns (PyMySQL's FieldDescriptorPacket)."""
-    return tuple((f.name, f.type_code, f.flags, f.charsetnr, f.length, f.scale) for f in fields)
-
-
-def read_shape(connection: Connection, select: bytes) -> Shape:
-    """Runs a shape check's SELECT, and so locks the table's metadata until the transaction ends."""
-    raw: Any = connection
-    raw.query(select)
-    return shape_of(raw._result.fields)
-
-
-def read_labels(connection: Connection, select: bytes) -> Labels:
-    """Runs a shape check's query for labels."""
-    raw: Any = connection
-    raw.query(select)
-    found: Labels = raw._result.rows
-    return found
-
-
-def error_of(error: BaseException, doing: str) -> MysyncError:
-    """What an error of the target, or of the connection to it, means."""
-    if isinstance(error, MysyncError):
-        return error
-    text = f"can't {doing} on the target: {message_of(error)}"
-    if code_of(error) in BUSY_CODES:
-        return TargetBusy(text)
-    match classify(error):
-        case ErrorClass.LOST:
-            return ConnectionLost(text)
-        case ErrorClass.CREDENTIALS:
-            return CredentialsError(text)
-        case ErrorClass.TRANSIENT:
-            return TargetUnavailable(text)
-        case _:
-            return MysyncError(text)
 
 
 def _close(connection: Connection) -> None:

@@ -16,7 +16,8 @@ import pymysql
 
 from mysync_consumer.errors import TableOwned
 from mysync_consumer.rowerrors import UnwritableTable
-from mysync_consumer.session import Session, ShapeCheck, read_labels, read_shape
+from mysync_consumer.session import Session
+from mysync_consumer.shapes import ShapeCheck, read_labels, read_shape
 from mysync_consumer.targettable import TargetTable
 from mysync_runtime import mysql
 from mysync_runtime.errors import CredentialsError, Drift, MysyncError

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pymysql
 
 from mysync_consumer import report
+from mysync_consumer.answers import BUSY_CODES
 from mysync_consumer.context import Context
-from mysync_consumer.session import BUSY_CODES, Session
+from mysync_consumer.session import Session
 from mysync_runtime import mysql
 from mysync_runtime.errors import DataError, MysyncError
 from mysync_runtime.log import get_logger

@@ -14,7 +14,7 @@ from image_rig import Target
 from image_tables import schema_of, target_of
 from inferred_rig import inferred_from, placeholder
 from mysync_consumer.bindings import Bindings, matched_wrongly
-from mysync_consumer.foreignkeys import Component, acts, components
+from mysync_consumer.foreignkeys import Component, components
 from mysync_consumer.targettable import TargetTable, differences, identity_in
 from mysync_runtime.settings import RenameSettings
 from mysync_schemas.table import ForeignKey, TableId, TableSchema
@@ -436,7 +436,7 @@ def possible(parent: str) -> ForeignKey:
 
 def test_possible_foreign_keys_join_tables_and_may_act() -> None:
     kid = placeholder("d", "kid", [possible("mother")])
-    assert acts(possible("mother"))
+    assert possible("mother").acts
     members = frozenset({TableId("d", "kid"), TableId("d", "mother")})
     found = components([kid, placeholder("d", "mother"), placeholder("d", "other")])
     unknown = frozenset({(TableId("d", "mother"), "")})
