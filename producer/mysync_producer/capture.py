@@ -32,10 +32,10 @@ from mysync_producer.partialrows import full_rows
 from mysync_producer.payload import inner_events
 from mysync_producer.publisher import Record
 from mysync_producer.queries import QueryEvent, context_of, parse_execute_load, parse_query
+from mysync_producer.rowbatch import encode_whole
 from mysync_producer.rowcodec import (
     EventContext,
     Sequencer,
-    TablePlan,
     columns_present,
     encode_rows,
 )
@@ -430,7 +430,10 @@ class Capture:
         keys_changed = plan.keys_changed
         while at < end:
             context.txn_seq = transaction.txn_seq
-            rows, size, at = self._encode(plan, operation, body, at, end, self._row)
+            rows, size, at = encode_whole(
+                plan, context, self.sequencer, operation, body, at, end, self._row,
+                transaction.skip, _CHUNK, self.batch,
+            )  # fmt: skip
             skipped = min(rows, transaction.skip)
             self._row += rows
             transaction.took(rows, table.transactional)
@@ -452,24 +455,6 @@ class Capture:
             return unpack(*arguments, **named)
         except CorruptEvent as error:
             error.where = self.where
-            raise
-
-    def _encode(
-        self, plan: TablePlan, operation: int, body: bytes, at: int, end: int, row: int
-    ) -> tuple[int, int, int]:
-        """A chunk of an event's rows into `batch`. A row that can't be carried leaves nothing: the
-        rows before it were numbered, but nobody will send them."""
-        sequencer = self.sequencer
-        seq, prev = sequencer.seq, sequencer.prev.copy()
-        try:
-            return encode_rows(
-                plan, self._context, sequencer, operation, body, at, end, row,
-                self.transaction.skip, _CHUNK, self.batch,
-            )  # fmt: skip
-        except BaseException:
-            sequencer.seq, sequencer.prev = seq, prev
-            for records in self.batch:
-                records.clear()
             raise
 
     def _count(self, table: Table, operation: int, body: bytes, at: int, end: int) -> int:

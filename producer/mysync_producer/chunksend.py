@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from mysync_producer.capture import Capture
 from mysync_producer.chunkread import Job
 from mysync_producer.knowledge import Knowledge
-from mysync_producer.rowcodec import EventContext, encode_rows
+from mysync_producer.rowbatch import encode_whole
+from mysync_producer.rowcodec import EventContext
 from mysync_producer.tables import Table
 from mysync_schemas.envelope import NO_FOREIGN_KEY_CHECKS
 
@@ -33,7 +34,7 @@ class ChunkSender:
         `between` is called often, and does what else has to be done meanwhile. Raises what that,
         reading on, and a row that can't be carried, raise: what was sent before is right where it
         stands."""
-        high, context = job.high, self._context
+        high, context, sequencer = job.high, self._context, self._knowledge.sequencer
         assert high is not None
         context.file, context.pos = high.file, high.pos
         context.flags = NO_FOREIGN_KEY_CHECKS
@@ -44,31 +45,17 @@ class ChunkSender:
             context.ts_ms, context.ts_us = now_ns // 1_000_000, now_ns // 1000
             at = 0
             while at < len(images):
-                before = self._knowledge.sequencer.seq
-                rows, size, at = self._encode(table, images, at, row, capture)
+                before = sequencer.seq
+                rows, size, at = encode_whole(
+                    table.plan, context, sequencer, _R, images, at, len(images), row, 0, _PIECE,
+                    capture.batch,
+                )  # fmt: skip
                 row += rows
-                sent += self._knowledge.sequencer.seq - before
+                sent += sequencer.seq - before
                 if size:
                     self._knowledge.publisher.send(capture.batch, size)
                 between()
         return sent
-
-    def _encode(
-        self, table: Table, images: bytes, at: int, row: int, capture: Capture
-    ) -> tuple[int, int, int]:
-        """A row that can't be carried leaves nothing of its batch."""
-        sequencer = self._knowledge.sequencer
-        seq, prev = sequencer.seq, sequencer.prev.copy()
-        try:
-            return encode_rows(
-                table.plan, self._context, sequencer, _R, images, at, len(images), row, 0, _PIECE,
-                capture.batch,
-            )  # fmt: skip
-        except BaseException:
-            sequencer.seq, sequencer.prev = seq, prev
-            for records in capture.batch:
-                records.clear()
-            raise
 
 
 def _pieces(job: Job) -> Iterator[bytes]:

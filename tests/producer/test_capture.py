@@ -7,6 +7,7 @@ import pytest
 
 from capture_rig import MemoryLog, Statements
 from mysync_producer import capture as module
+from mysync_producer import rowbatch
 from mysync_producer import tables as tables_module
 from mysync_producer.capture import Capture
 from mysync_producer.errors import RowsTakenBack
@@ -35,7 +36,7 @@ def test_a_bad_row_after_a_good_one_leaves_neither_a_record_nor_its_number(
         raise CorruptRow("t", "log:4", 2, None, "its bytes end early")
 
     monkeypatch.setattr(module, "columns_present", lambda *_: 0)
-    monkeypatch.setattr(module, "encode_rows", one_row_and_a_bad_one)
+    monkeypatch.setattr(rowbatch, "encode_rows", one_row_and_a_bad_one)
     transaction = SourceTransaction(BinlogPosition("log.000001", 4), None, TakenBack())
     transaction.rotate("log.000001", 4)
     sequencer = Sequencer(7, [6, 7])
