@@ -2,16 +2,15 @@
 
 import random
 import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import pymysql.err
 import pytest
 
 from fix_own_servers import run_sql
 from fix_pipeline import MakeReplica, Replica
 from mysync_lab.sql import SqlServer
+from mysync_lab.workload.threads import Threads
 from transfer_rig import fresh, transfers, wait_done
 
 KEYLESS = "CREATE TABLE keyless (a INT, b VARCHAR(20))"
@@ -53,32 +52,24 @@ WRITES = (
 @contextmanager
 def written(source: SqlServer, db: str, writes: Sequence[str]) -> Iterator[None]:
     """Two sessions write as fast as they can."""
-    stop = threading.Event()
-    failures: list[pymysql.err.Error] = []
+    threads = Threads()
 
     def write(seed: int) -> None:
         r = random.Random(seed)
-        try:
-            with source.connect(database=db) as connection, connection.cursor() as cursor:
-                cursor.execute("SET SESSION lock_wait_timeout = 20")
-                while not stop.is_set():
-                    c, d = (f"'{r.choice(LETTERS)}'" for _ in range(2))
-                    statement = r.choice(writes)
-                    cursor.execute(statement.format(i=r.randrange(40), j=r.randrange(30), c=c, d=d))
-                    stop.wait(0.002)
-        except pymysql.err.Error as error:
-            failures.append(error)
+        with source.connect(database=db) as connection, connection.cursor() as cursor:
+            cursor.execute("SET SESSION lock_wait_timeout = 20")
+            while not threads.stopping.wait(0.002):
+                c, d = (f"'{r.choice(LETTERS)}'" for _ in range(2))
+                statement = r.choice(writes)
+                cursor.execute(statement.format(i=r.randrange(40), j=r.randrange(30), c=c, d=d))
 
-    threads = [threading.Thread(target=write, args=(seed,)) for seed in range(2)]
-    for thread in threads:
-        thread.start()
+    for seed in range(2):
+        threads.add(write, seed)
+    threads.start()
     try:
         yield
     finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-    assert not failures, failures
+        threads.stop()
 
 
 def fill(replica: Replica, writes: Sequence[str]) -> None:

@@ -6,7 +6,6 @@ rows, so what is counted in a stretch is what the pipeline carried in it.
 """
 
 import itertools
-import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -15,6 +14,7 @@ import pytest
 from ddl_rig import quantile
 from fix_pipeline import MakeReplica, Replica
 from mysync_lab.services import Service
+from mysync_lab.workload.threads import Threads
 from soak.test_order import total
 
 pytestmark = pytest.mark.soak
@@ -55,25 +55,15 @@ class Loader:
         self.replica = replica
         self.applied = applied
         self.written = 0
-        self.failures: list[BaseException] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._threads = Threads()
+        self._threads.add(self._write)
 
     def __enter__(self) -> "Loader":
-        self._thread.start()
+        self._threads.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        if self.failures:
-            raise self.failures[0]
-
-    def _run(self) -> None:
-        try:
-            self._write()
-        except Exception as error:  # noqa: BLE001 -- raised where the thread is joined
-            self.failures.append(error)
+        self._threads.stop()
 
     def _write(self) -> None:
         with (
@@ -82,9 +72,9 @@ class Loader:
         ):
             for number in itertools.count():
                 while self.written - self.applied() > AHEAD:
-                    if self._stop.wait(0.02):
+                    if self._threads.stopping.wait(0.02):
                         return
-                if self._stop.is_set():
+                if self._threads.stopping.is_set():
                     return
                 table, start = f"loaded_{number % TABLES}", number // TABLES * BATCH
                 listed = ", ".join(

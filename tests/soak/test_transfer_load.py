@@ -6,13 +6,13 @@ percentile of their time without a transfer and during one at the default rate l
 
 import random
 import statistics
-import threading
 import time
 
 import pytest
 
 from fix_pipeline import MakeReplica, Replica
 from mysync_lab.tables import execute
+from mysync_lab.workload.threads import Threads
 from transfer_rig import FRESH, done, filled, transfers
 
 pytestmark = pytest.mark.soak
@@ -47,11 +47,12 @@ def latencies(replica: Replica, seconds: float, seed: int) -> list[float]:
                 due += THREADS / RATE
                 time.sleep(max(0.0, due - time.perf_counter()))
 
-    threads = [threading.Thread(target=write, args=(n,)) for n in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    threads = Threads()
+    for number in range(THREADS):
+        threads.add(write, number)
+    threads.start()
+    assert threads.ended(seconds + 60)
+    threads.stop()
     return found
 
 

@@ -27,6 +27,7 @@ from mysync_lab.workload.ddlcreate import audit_table
 from mysync_lab.workload.ddlkinds import CREATING, DROPPING, kinds
 from mysync_lab.workload.ddlrows import GIVEN_UP, REFUSED, STALE, RowTraffic, number_of
 from mysync_lab.workload.ddlstep import Drawing, Step, disguised, settings
+from mysync_lab.workload.threads import Threads
 from mysync_lab.workload.writers import LOST, reopened
 
 _FEW, _MANY = 10, 24
@@ -125,15 +126,13 @@ class SchemaChanges:
         }
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
-        self._stop = threading.Event()
         self._going = threading.Event()
         self._going.set()
-        self._failures: list[BaseException] = []
-        self._ddl = threading.Thread(target=self._guarded, args=(self._change_schema,))
-        self._writers = [
-            threading.Thread(target=self._guarded, args=(self._write, number))
-            for number in range(writers)
-        ]
+        self._ended = threading.Event()  # all statements are done
+        self._threads = Threads()
+        self._threads.add(self._run_statements)
+        for number in range(writers):
+            self._threads.add(self._write, number)
 
     def create(self, session: Session) -> None:
         """The first database with some tables, all empty; what a copy is made of."""
@@ -149,14 +148,12 @@ class SchemaChanges:
                     execute(session, *step.statements)
 
     def start(self) -> "SchemaChanges":
-        for thread in (self._ddl, *self._writers):
-            thread.start()
+        self._threads.start()
         return self
 
     def wait(self, seconds: float = 600) -> DdlCounts:
         """Waits until all statements are done; LabError if that takes longer or one failed."""
-        self._ddl.join(seconds)
-        late = self._ddl.is_alive()
+        late = not self._ended.wait(seconds)
         counts = self.stop()
         if late:
             raise LabError(f"the schema changes aren't done after {seconds:g} s: {counts}")
@@ -164,18 +161,14 @@ class SchemaChanges:
 
     def stop(self) -> DdlCounts:
         """Lets each thread finish what it does; raises what made one fail."""
-        self._stop.set()
+        self._threads.stopping.set()
         self._going.set()
-        for thread in (self._ddl, *self._writers):
-            if thread.ident is not None:
-                thread.join()
-        if self._failures:
-            raise self._failures[0]
+        self._threads.stop()
         return self.counts
 
     @property
     def running(self) -> bool:
-        return self._ddl.is_alive()
+        return self._threads.running and not self._ended.is_set()
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
@@ -192,29 +185,25 @@ class SchemaChanges:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _guarded(self, run: Callable[..., None], *arguments: object) -> None:
-        try:
-            run(*arguments)
-        except Exception as error:  # noqa: BLE001 -- given to whoever stops the threads
-            self._failures.append(error)
-            self._stop.set()
-
     def _pace(self, due: float, period: float) -> float:
-        """Waits for the next turn; being late is made up for by a second's worth at most."""
+        """Waits for the next turn."""
         self._going.wait()
-        if period:
-            due = max(due + period, time.monotonic() - 1)
-            self._stop.wait(due - time.monotonic())
-        return due
+        return self._threads.pace(due, period)
 
     # DDL
+
+    def _run_statements(self) -> None:
+        try:
+            self._change_schema()
+        finally:
+            self._ended.set()
 
     def _change_schema(self) -> None:
         random_ = random.Random(f"{self._seed}/ddl")
         session = self._ddl_session()
         due = time.monotonic()
         done = 0
-        while not self._stop.is_set() and (self._steps is None or done < self._steps):
+        while not self._threads.stopping.is_set() and (self._steps is None or done < self._steps):
             try:
                 kind, made = self._draw(session, random_)
                 set_before = random_.random() < 0.25
@@ -233,7 +222,7 @@ class SchemaChanges:
 
     def _ddl_session(self) -> Session:
         use = f"USE {quote(self.databases[0])}"
-        return reopened(self._connect, (use, *_DDL_SESSION), self._stop)
+        return reopened(self._connect, (use, *_DDL_SESSION), self._threads.stopping)
 
     def _drawing(self, session: Session, random_: random.Random) -> Drawing:
         return Drawing.now(
@@ -317,7 +306,7 @@ class SchemaChanges:
         session = self._writer_session()
         traffic = RowTraffic(self.databases, random_)
         due = time.monotonic()
-        while not self._stop.is_set() and (self._ddl.is_alive() or not self._ddl.ident):
+        while not (self._threads.stopping.is_set() or self._ended.is_set()):
             try:
                 self._transaction(session, traffic)
             except pymysql.err.MySQLError as error:
@@ -331,7 +320,7 @@ class SchemaChanges:
             session.close()
 
     def _writer_session(self) -> Session:
-        return reopened(self._connect, _WRITER_SESSION, self._stop)
+        return reopened(self._connect, _WRITER_SESSION, self._threads.stopping)
 
     def _transaction(self, session: Session, traffic: RowTraffic) -> None:
         changed = stale = refused = given_up = 0

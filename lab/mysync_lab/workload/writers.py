@@ -17,6 +17,7 @@ import pymysql
 
 from mysync_lab.errors import LabError
 from mysync_lab.tables import Session
+from mysync_lab.workload.threads import Threads
 
 # Duplicate key, foreign keys, CHECK of MySQL and MariaDB: the statement had no effect.
 _REFUSED = frozenset({1062, 1451, 1452, 1761, 3819, 4025})
@@ -73,43 +74,31 @@ class Writers:
             else [transactions // threads + (n < transactions % threads) for n in range(threads)]
         )
         self._counts = [Counts() for _ in range(threads)]
-        self._failures: list[BaseException] = []
-        self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(
-                target=self._guarded, args=(n, random.Random(f"{seed}/{n}")), name=f"writer-{n}"
-            )
-            for n in range(threads)
-        ]
+        self._threads = Threads()
+        for n in range(threads):
+            random_ = random.Random(f"{seed}/{n}")
+            counts, limit = self._counts[n], self._limits[n]
+            self._threads.add(self._run, random_, counts, limit, name=f"writer-{n}")
 
     def start(self) -> "Writers":
-        for thread in self._threads:
-            thread.start()
+        self._threads.start()
         return self
 
     def wait(self, seconds: float = 600) -> Counts:
         """Waits until all transactions are done; LabError when that takes longer or one failed."""
-        deadline = time.monotonic() + seconds
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        if any(thread.is_alive() for thread in self._threads):
-            self._stop.set()
+        if not self._threads.ended(seconds):
+            self._threads.stopping.set()
             raise LabError(f"the workload isn't done after {seconds:g} s")
         return self.stop()
 
     def stop(self) -> Counts:
         """Lets each thread finish its transaction; raises what made one fail."""
-        self._stop.set()
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join()
-        if self._failures:
-            raise self._failures[0]
+        self._threads.stop()
         return self.counts
 
     @property
     def running(self) -> bool:
-        return any(thread.is_alive() for thread in self._threads)
+        return self._threads.running
 
     @property
     def counts(self) -> Counts:
@@ -126,17 +115,10 @@ class Writers:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _guarded(self, number: int, random_: random.Random) -> None:
-        try:
-            self._run(random_, self._counts[number], self._limits[number])
-        except Exception as error:  # noqa: BLE001 -- given to whoever stops the writers
-            self._failures.append(error)
-            self._stop.set()
-
     def _run(self, random_: random.Random, counts: Counts, limit: int | None) -> None:
-        session = self._open()
+        session, stopping = self._open(), self._threads.stopping
         due = time.monotonic()
-        while not self._stop.is_set() and (limit is None or counts.transactions < limit):
+        while not stopping.is_set() and (limit is None or counts.transactions < limit):
             statements = self._workload.transaction(random_)
             try:
                 _execute(session, statements, counts)
@@ -146,15 +128,12 @@ class Writers:
                 counts.reconnects += 1
                 session = self._open()
             counts.transactions += 1
-            if self._period:
-                # Being late is made up for, but never by a burst of more than a second's worth.
-                due = max(due + self._period, time.monotonic() - 1)
-                self._stop.wait(due - time.monotonic())
+            due = self._threads.pace(due, self._period)
         with contextlib.suppress(pymysql.err.MySQLError):
             session.close()
 
     def _open(self) -> Session:
-        return reopened(self._connect, self._workload.session(), self._stop)
+        return reopened(self._connect, self._workload.session(), self._threads.stopping)
 
 
 def reopened(
