@@ -1,16 +1,12 @@
 """Points of the stream, as an operator names them: `gtid:SET`, `position:FILE:POS`, `time:WHEN`,
-`offset:PARTITION:OFFSET`.
+`offset:PARTITION:OFFSET`, and the rules that find them."""
 
-Each is a rule that is shown every record, partition by partition, and then says the seq E before
-which everything belongs to it: the records of whole transactions of the source. What it says
-doesn't depend on how the partitions' records are mixed.
-"""
-
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 
 from mysync_consumer.errors import BadPoint
+from mysync_consumer.pointposition import AfterPosition
+from mysync_consumer.pointrule import NEVER, NOTHING, Kept, Missing, Rule
 from mysync_consumer.recordhead import Head
 from mysync_schemas.control import Ddl
 from mysync_schemas.errors import SchemaError
@@ -18,27 +14,7 @@ from mysync_schemas.gtid import GtidSet, MariadbGtidSet
 from mysync_schemas.markers import Heartbeat
 from mysync_schemas.position import BinlogPosition
 
-NEVER = 1 << 62
 EARLIEST = "earliest"
-
-
-class Rule(Protocol):
-    """Finds a point. `take` is shown a partition's records in order, until it says True: this
-    partition has no more to say."""
-
-    def take(self, head: Head) -> bool: ...
-
-    def statement(self, ddl: Ddl) -> None:
-        """Is shown every statement, after all records."""
-        ...
-
-    def enough(self) -> bool:
-        """Whether the point is certain when all partitions are at their ends for now."""
-        ...
-
-    def found(self) -> int | None:
-        """E; None if the stream doesn't reach the point."""
-        ...
 
 
 def parse(text: str, *, mariadb: bool) -> Rule:
@@ -73,45 +49,84 @@ def _micros(text: str) -> int:
 @dataclass
 class AfterGtids:
     """Up to the last transaction that is in the set; when none was replicated, up to the first
-    heartbeat that has them all."""
+    heartbeat that has them all. Where a later heartbeat doesn't have them, the source's log was
+    begun anew and its GTIDs are given again: if one has them all once more, they name two
+    places."""
 
     gtids: GtidSet | MariadbGtidSet
     last: int = 0
     beat: int = NEVER
+    since: int = NEVER  # a seq that isn't behind the point
+    times: int = 0  # that heartbeats came to have them all
+    _kept: Kept = NOTHING
+    _had: bool = False
+    _read: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._known: dict[int, tuple[str | None, bool]] = {}
 
+    def begin(self, kept: Kept) -> None:
+        self._kept = kept
+
     def take(self, head: Head) -> bool:
-        beat = head.beat
-        if beat is not None:
-            if beat.in_transaction or not self._covered(beat):
-                return False
-            self.beat = min(self.beat, head.seq)
-            return True
+        partition = head.partition
+        self._read[partition] = head.seq
+        if head.beat is not None:
+            if not head.beat.in_transaction:
+                self._beat(head, head.beat)
+        elif head.seq < self.beat:
+            self._row(head)
+        if partition == self._kept.scout:
+            return self.times > 1
+        return head.seq >= self.beat
+
+    def _beat(self, head: Head, beat: Heartbeat) -> None:
+        covered = self._covered(beat)
+        if head.partition == self._kept.scout:
+            self.times += covered and not self._had
+            self._had = covered
+        if head.seq > self.beat:
+            return
+        if covered:
+            self.beat = head.seq
+        if not covered or self._within(beat):
+            self._note(head.seq)
+
+    def _row(self, head: Head) -> None:
+        partition = head.partition
         if head.source is not None:
             gtid = head.source.gtid
-            known = self._known.get(head.partition)
+            known = self._known.get(partition)
             if known is None or known[0] != gtid:
                 known = gtid, self._has(gtid)
-                self._known[head.partition] = known
+                self._known[partition] = known
             if known[1]:
-                self.last = max(self.last, head.seq)
-        elif head.more and self._known.get(head.partition, (None, False))[1]:
-            self.last = max(self.last, head.seq)
-        return False
+                self._took(head.seq)
+        elif head.more and self._known.get(partition, (None, False))[1]:
+            self._took(head.seq)
 
     def statement(self, ddl: Ddl) -> None:
         if ddl.seq < self.beat and self._has(ddl.gtid):
-            self.last = max(self.last, ddl.seq)
+            self._took(ddl.seq)
 
     def enough(self) -> bool:
-        return False
+        return all(self._read.get(p, 0) >= self.beat for p in self._kept.lows)
 
-    def found(self) -> int | None:
+    def found(self) -> int | Missing:
         if self.beat == NEVER:
-            return None
-        return self.last + 1 if self.last else self.beat
+            return Missing.AHEAD
+        if self.times > 1:
+            return Missing.TWICE
+        found = self.last + 1 if self.last else self.beat
+        return found if self.since <= found > self._kept.floor else Missing.BEHIND
+
+    def _took(self, seq: int) -> None:
+        self.last = max(self.last, seq)
+        self._note(seq)
+
+    def _note(self, seq: int) -> None:
+        if seq >= self._kept.floor:
+            self.since = min(self.since, seq)
 
     def _has(self, gtid: str | None) -> bool:
         return gtid is not None and self.gtids.contains(gtid)
@@ -123,40 +138,12 @@ class AfterGtids:
             return MariadbGtidSet.parse(beat.gtid_set).covers(self.gtids)
         return self.gtids.issubset(GtidSet.parse(beat.gtid_set))
 
-
-@dataclass
-class AfterPosition:
-    """Up to the last transaction that ends there or before. Positions are those of one server: of
-    another one's files, whose names begin otherwise, nothing is said."""
-
-    position: BinlogPosition
-    first: int = NEVER
-    beat: int = NEVER
-
-    def take(self, head: Head) -> bool:
-        beat = head.beat
-        if beat is not None and not beat.in_transaction:
-            at = BinlogPosition(beat.file, beat.pos)
-            if at.base == self.position.base and at >= self.position:
-                self.beat = min(self.beat, head.seq)
-                return True
-        elif head.source is not None and self._is_behind(head.source.file, head.source.pos):
-            self.first = min(self.first, head.txn_seq)
-        return False
-
-    def statement(self, ddl: Ddl) -> None:
-        if self._is_behind(ddl.file, ddl.pos):
-            self.first = min(self.first, ddl.seq)
-
-    def enough(self) -> bool:
-        return False
-
-    def found(self) -> int | None:
-        return min(self.first, self.beat) if self.beat != NEVER else None
-
-    def _is_behind(self, file: str, pos: int) -> bool:
-        at = BinlogPosition(file, pos)
-        return at.base == self.position.base and at > self.position
+    def _within(self, beat: Heartbeat) -> bool:
+        """Whether the set has all that the heartbeat has."""
+        text = beat.gtid_set or ""
+        if isinstance(self.gtids, MariadbGtidSet):
+            return self.gtids.covers(MariadbGtidSet.parse(text))
+        return GtidSet.parse(text).issubset(self.gtids)
 
 
 @dataclass
@@ -166,32 +153,50 @@ class BeforeTime:
 
     ts_us: int
     first: int = NEVER
+    since: int = NEVER  # of something older
+    _kept: Kept = NOTHING
 
     def __post_init__(self) -> None:
         self._beats: dict[int, Heartbeat] = {}
 
+    def begin(self, kept: Kept) -> None:
+        self._kept = kept
+
     def take(self, head: Head) -> bool:
         if head.seq > self.first:
             return True
-        if head.source is not None and head.source.ts_us >= self.ts_us:
-            self.first = min(self.first, head.txn_seq)
-        elif head.beat is not None and not head.beat.in_transaction:
-            self._beats[head.partition] = head.beat
+        if head.beat is not None:
+            if not head.beat.in_transaction:
+                self._beats[head.partition] = head.beat
+            self._note(head.beat.ts, head.seq)
+        elif head.source is not None and not head.copied:
+            if head.source.ts_us >= self.ts_us:
+                self.first = min(self.first, head.txn_seq)
+            self._note(head.source.ts_us, head.seq)
         return False
 
     def statement(self, ddl: Ddl) -> None:
-        if (ddl.context.timestamp_us or 0) >= self.ts_us:
+        at = ddl.context.timestamp_us or 0
+        if at >= self.ts_us:
             self.first = min(self.first, ddl.seq)
+        self._note(at, ddl.seq)
 
     def enough(self) -> bool:
-        return self.first == NEVER and self.found() is not None
+        return self.first == NEVER and isinstance(self.found(), int)
 
-    def found(self) -> int | None:
-        if self.first != NEVER:
-            return self.first
-        # Of all partitions: that a later one isn't seen there yet changes nothing before it.
-        last = min(self._beats.values(), key=lambda beat: beat.seq, default=None)
-        return last.seq if last is not None and last.ts >= self.ts_us else None
+    def found(self) -> int | Missing:
+        found = self.first
+        if found == NEVER:
+            # Of all partitions: that a later one isn't seen there yet changes nothing before it.
+            last = min(self._beats.values(), key=lambda beat: beat.seq, default=None)
+            if last is None or last.ts < self.ts_us:
+                return Missing.AHEAD
+            found = last.seq
+        return found if self.since <= found > self._kept.floor else Missing.BEHIND
+
+    def _note(self, ts_us: int, seq: int) -> None:
+        if ts_us < self.ts_us and seq >= self._kept.floor:
+            self.since = min(self.since, seq)
 
 
 @dataclass
@@ -201,6 +206,10 @@ class BeforeOffset:
     partition: int
     offset: int
     first: int = NEVER
+    _kept: Kept = NOTHING
+
+    def begin(self, kept: Kept) -> None:
+        self._kept = kept
 
     def take(self, head: Head) -> bool:
         if head.partition == self.partition and head.offset >= self.offset:
@@ -213,5 +222,9 @@ class BeforeOffset:
     def enough(self) -> bool:
         return False
 
-    def found(self) -> int | None:
-        return self.first if self.first != NEVER else None
+    def found(self) -> int | Missing:
+        if self.offset < self._kept.lows.get(self.partition, 0):
+            return Missing.BEHIND
+        if self.first == NEVER:
+            return Missing.AHEAD
+        return self.first if self.first > self._kept.floor else Missing.BEHIND

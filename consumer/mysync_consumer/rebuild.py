@@ -18,6 +18,7 @@ from mysync_consumer.bindings import renamed
 from mysync_consumer.control import Control, wait_for_info
 from mysync_consumer.errors import RebuildRefused
 from mysync_consumer.limit import Rebuild
+from mysync_consumer.pointrule import Rule
 from mysync_consumer.quarantine import QUARANTINED
 from mysync_consumer.resolve import Boundary, Resolver
 from mysync_consumer.tables import CONTROL_PARTITION
@@ -159,7 +160,7 @@ class _Preparation:
         crash.crash_point(COMMITTED)
         self._log.info("begins", begin=request.begin, until=request.until or "the end")
 
-    def _rule(self, text: str, mariadb: bool) -> points.Rule:
+    def _rule(self, text: str, mariadb: bool) -> Rule:
         return points.parse(text, mariadb=mariadb)
 
     def _require_same(self, known: Rebuild) -> None:

@@ -12,6 +12,9 @@ from mysync_schemas.control import PipelineInfo
 from mysync_schemas.framing import BODY, unframe
 from mysync_schemas.markers import Heartbeat, Part, read_order
 
+READ = "r"
+"""The `op` of a row that a transfer has read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Markers:
@@ -52,6 +55,8 @@ class Head(NamedTuple):
     beat: Heartbeat | None = None
     more: bool = False
     """A further part of the row before it."""
+    copied: bool = False
+    """A row that a transfer has read: its `source` is the end of the log then, and the time."""
 
 
 def read_head(partition: int, offset: int, value: bytes, markers: Markers) -> Head:
@@ -67,13 +72,14 @@ def read_head(partition: int, offset: int, value: bytes, markers: Markers) -> He
         part = Part.decode(value)
         if part.index:
             return Head(*at, part.seq, part.prev, part.txn_seq, more=True)
-        return Head(*at, part.seq, part.prev, part.txn_seq, _row(part.data)[1])
-    order, source = _row(value)
-    return Head(*at, *order, source)
+        source, copied = _row(part.data)[1:]
+        return Head(*at, part.seq, part.prev, part.txn_seq, source, copied=copied)
+    order, source, copied = _row(value)
+    return Head(*at, *order, source, copied=copied)
 
 
-def _row(value: bytes) -> tuple[tuple[int, int, int], Source]:
-    at = skip_bytes(value, BODY)  # op
+def _row(value: bytes) -> tuple[tuple[int, int, int], Source, bool]:
+    op, at = read_string(value, BODY)
     _, at = read_long(value, at)  # ts_ms
     for _ in range(3):
         at = skip_bytes(value, at)  # version, connector, name
@@ -92,4 +98,4 @@ def _row(value: bytes) -> tuple[tuple[int, int, int], Source]:
     seq, at = read_long(value, at)
     prev, at = read_long(value, at)
     txn_seq, at = read_long(value, at)
-    return (seq, prev, txn_seq), Source(file, pos, gtid, ts_us)
+    return (seq, prev, txn_seq), Source(file, pos, gtid, ts_us), op == READ

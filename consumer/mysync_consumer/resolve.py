@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from mysync_consumer.control import Control
 from mysync_consumer.errors import PointUnknown
-from mysync_consumer.points import Rule
+from mysync_consumer.pointrule import NEVER, Kept, Missing, Rule
 from mysync_consumer.recordhead import Head, Markers, Source, read_head
 from mysync_runtime import kafka
 from mysync_runtime.errors import CorruptEvent, LogHole
@@ -79,18 +79,29 @@ class Resolver:
                 finished.add(head.partition)
         return lows, heads
 
+    def kept(self) -> Kept:
+        """What the rows topic still holds."""
+        lows, heads = self.beginnings()
+        prevs = [head.prev for head in heads.values()]
+        lost = any(low > 0 and p not in heads for p, low in lows.items())
+        return Kept(NEVER if lost else max(prevs, default=0), lows)
+
     def find(self, text: str, rule: Rule) -> Boundary:
-        """Raises PointUnknown when the topics don't reach the point, LogHole when they don't reach
-        back to it, Stopped."""
+        """Raises PointUnknown when the topics don't have the point, RecordsDeleted when Kafka
+        deletes what is being read, Stopped."""
         said = time.monotonic()
         count = 0
+        kept = self.kept()
+        rule.begin(kept)
+        first: Heartbeat | None = None
         with closing(kafka.reader(self._settings)) as consumer:
-            lows = self._lows(consumer)
             finished: set[int] = set()
-            for head in self._read(consumer, lows, finished, rule.enough):
+            for head in self._read(consumer, kept.lows, finished, rule.enough):
                 count += 1
                 if head.beat is not None:
                     self._beat = head.beat
+                    if head.seq > kept.floor and (first is None or head.seq < first.seq):
+                        first = head.beat
                 index = self._index[head.partition]
                 if not index or (count % INDEX_EVERY == 0 and head.seq > index[-1][0]):
                     index.append((head.seq, head.offset))
@@ -102,9 +113,9 @@ class Resolver:
             for ddl in self._control.statements.values():
                 rule.statement(ddl)
             seq = rule.found()
-            if seq is None:
-                raise self._unknown(text)
-            return self._boundary(consumer, lows, seq)
+            if isinstance(seq, Missing):
+                raise self._unknown(text, seq, first)
+            return self._boundary(consumer, kept.lows, seq)
 
     # -- inner
 
@@ -126,12 +137,6 @@ class Resolver:
                     last = head.seq, head.source
                 continue
             if partition in empty:
-                if head.prev >= seq:
-                    raise LogHole(
-                        f"the first record that Kafka still has (seq {head.seq}) follows one"
-                        f" (seq {head.prev}) that is behind the point too",
-                        where=f"{self._settings.rows_topic}/{partition}, offset {offset}",
-                    )
                 empty.discard(partition)
                 borders[partition] = Border(offset, head.prev)
             finished.add(partition)
@@ -200,11 +205,27 @@ class Resolver:
     def _place(self, partition: int, offset: int = 0) -> TopicPartition:
         return TopicPartition(self._settings.rows_topic, partition, offset)
 
-    def _unknown(self, text: str) -> PointUnknown:
-        beat = self._beat
-        if beat is None:
+    def _unknown(self, text: str, why: Missing, first: Heartbeat | None) -> PointUnknown:
+        if why is Missing.TWICE:
+            return PointUnknown(
+                f"{text} isn't one place: the source's log was begun anew or is another server's"
+                " since, and has it again",
+                mend="Name it by `time:` or `offset:`, or a position by `gtid:`; nothing was done.",
+            )
+        if why is Missing.BEHIND:
+            return PointUnknown(
+                f"the topics don't reach back to {text}: of all partitions they have what follows"
+                f" {_place(first)}",
+                mend="Name a later one, or copy the tables from the source:"
+                " `mysync-producer transfer start`; nothing was done.",
+            )
+        if self._beat is None:
             return PointUnknown(f"the topics don't have {text}: they have no heartbeat yet")
-        upto = f"{beat.file}:{beat.pos}"
-        if beat.gtid_set:
-            upto += f", GTID set {beat.gtid_set}"
-        return PointUnknown(f"the topics don't have {text}: they end at {upto}")
+        return PointUnknown(f"the topics don't have {text}: they end at {_place(self._beat)}")
+
+
+def _place(beat: Heartbeat | None) -> str:
+    if beat is None:
+        return "the place of their next heartbeat"
+    gtids = f", GTID set {beat.gtid_set}" if beat.gtid_set else ""
+    return f"{beat.file}:{beat.pos}{gtids}"

@@ -37,6 +37,13 @@ def _shortened(stage: Stage) -> tuple[str, ...]:
     return REBUILD
 
 
+def _behind(stage: Stage) -> tuple[str, ...]:
+    _shortened(stage)
+    with stage.writer:
+        stage.writer.heartbeat()
+    return "rebuild", "--from", "position:binlog.000001:14"
+
+
 def _without_database(stage: Stage) -> tuple[str, ...]:
     stage.sql(f"DROP DATABASE {stage.db}", database=None)
     return REBUILD
@@ -57,6 +64,7 @@ CASES: dict[str, Callable[[Stage], tuple[str, ...]]] = {
     "a rebuild from topics whose beginning is gone": _shortened,
     "a rebuild without the databases": _without_database,
     "a rebuild that begins where the target doesn't stand": _lacking,
+    "a rebuild that begins before what the topics still have": _behind,
 }
 
 
