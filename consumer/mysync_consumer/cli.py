@@ -35,6 +35,7 @@ def run(
         0, "--processes", min=0, help="Processes to run; 0: as the settings say."
     ),
     child: bool = typer.Option(False, "--child", hidden=True, help="One of several processes."),
+    rebuilds: bool = typer.Option(False, "--rebuild", hidden=True, help="One of a rebuild's."),
 ) -> None:
     """Runs the consumer until SIGTERM; a second signal ends it at once."""
     settings = cli.start(config, "consumer", SERVICE)
@@ -43,7 +44,7 @@ def run(
     stop.install(interrupt=not child)
     if count > 1:
         raise typer.Exit(processes.run(count, settings, config, stop))
-    Service(settings, stop).run()
+    Service(settings, stop, rebuilds=rebuilds).run()
 
 
 @app.command()
@@ -115,9 +116,9 @@ def rebuild(
     code = 0
     if not rebuilding.is_done(settings, stop):
         if count > 1:
-            code = processes.run(count, settings, config, stop)
+            code = processes.run(count, settings, config, stop, ["--rebuild"])
         else:
-            Service(settings, stop).run()
+            Service(settings, stop, rebuilds=True).run()
     if code == 0 and until:
         typer.echo(rebuilding.outcome(settings))
     raise typer.Exit(code)

@@ -4,8 +4,9 @@ It stands in `mysync.meta` with what was asked for, written in one transaction w
 rows, before anything is applied. So it is found out once: every process that works for this target
 obeys it, those that are started later too. A worker stops before its first record behind the
 boundary and publishes no frontier beyond it; the control owner takes no line behind it. When each
-partition has applied its last record before it, all end, and the rebuild is noted as done: who
-starts then goes on from there.
+partition has applied its last record before it, all end, and the rebuild is noted as done: an
+ordinary consumer that starts then goes on from there. The rebuild's own processes never do: one
+that starts so late ends.
 """
 
 import json
@@ -101,9 +102,8 @@ def read(connection: Connection, pipeline: str) -> Rebuild | None:
     return Rebuild.decode(str(text)) if text is not None else None
 
 
-def in_force(connection: Connection, pipeline: str) -> Limit | None:
+def in_force(found: Rebuild | None) -> Limit | None:
     """The limit that holds now."""
-    found = read(connection, pipeline)
     return found.limit if found is not None and not found.done else None
 
 

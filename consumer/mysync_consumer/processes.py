@@ -23,12 +23,15 @@ LOOK_SECONDS = 0.2
 Child = subprocess.Popen[bytes]
 
 
-def run(count: int, settings: Settings, config: Path | None, stop: Stop) -> int:
-    """Runs `count` processes until all have ended; returns the exit code."""
+def run(
+    count: int, settings: Settings, config: Path | None, stop: Stop, arguments: Sequence[str] = ()
+) -> int:
+    """Runs `count` processes, with these further arguments, until all have ended; returns the exit
+    code."""
     log = get_logger("processes")
     children: list[Child] = []
     stop.before_abort = lambda: _signal(children, signal.SIGKILL)
-    children.extend(_start(number, settings, config) for number in range(count))
+    children.extend(_start(number, settings, config, arguments) for number in range(count))
     log.info("started", pids=[child.pid for child in children])
     code = EXIT_CLEAN
     told = False
@@ -47,13 +50,14 @@ def run(count: int, settings: Settings, config: Path | None, stop: Stop) -> int:
     return code or max(_exit_code(each) for each in codes if each is not None)
 
 
-def _start(number: int, settings: Settings, config: Path | None) -> Child:
-    arguments = [sys.executable, "-m", "mysync_consumer", "run", "--processes", "1", "--child"]
+def _start(number: int, settings: Settings, config: Path | None, arguments: Sequence[str]) -> Child:
+    command = [sys.executable, "-m", "mysync_consumer", "run", "--processes", "1", "--child"]
+    command += arguments
     if config is not None:
-        arguments += ["--config", str(config)]
+        command += ["--config", str(config)]
     port = settings.http.consumer_port
     environment = os.environ | {"MYSYNC_HTTP__CONSUMER_PORT": str(port + number if port else 0)}
-    return subprocess.Popen(arguments, env=environment)
+    return subprocess.Popen(command, env=environment)
 
 
 def _signal(children: Sequence[Child], number: signal.Signals) -> None:

@@ -57,9 +57,11 @@ WORKERS = crash.declare("consumer.stopping", "a clean stop is asked for, the wor
 class Service:
     """One consumer process."""
 
-    def __init__(self, settings: Settings, stop: Stop) -> None:
+    def __init__(self, settings: Settings, stop: Stop, *, rebuilds: bool = False) -> None:
+        """`rebuilds`: it works for a rebuild only, and does nothing once that is done."""
         self.settings = settings
         self.stop = stop
+        self._rebuilds = rebuilds
         self.ticker = http.Ticker()
         self.state = "starting"
         self._failed: BaseException | None = None
@@ -124,9 +126,13 @@ class Service:
                 "read the instructions", lambda sql: instructions.newest(sql, settings.pipeline)
             )
             self._on_target("read the tables' states", quarantine.refresh)
-            goal = self._on_target(
-                "read the limit", lambda sql: limit.Goal(limit.in_force(sql, settings.pipeline))
+            known = self._on_target(
+                "read the limit", lambda sql: limit.read(sql, settings.pipeline)
             )
+            if self._rebuilds and known is not None and known.done:
+                self._log.info("the rebuild is done already")
+                return
+            goal = limit.Goal(limit.in_force(known))
             statements_uuid = self._on_target(
                 "read whose statements it has",
                 lambda sql: life.statements_uuid(sql, settings.pipeline, info.uuid),

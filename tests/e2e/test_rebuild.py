@@ -46,12 +46,29 @@ def test_a_target_is_rebuilt_to_points_of_a_history_and_goes_on_from_there(
         if point is not points[2]:
             # On MySQL the next life must not be taken for this one by its statements' GTIDs.
             wipe(target, replica)
-    # The same words again: it is done. An ordinary consumer goes on from there.
+    # The same words again: it is done. An ordinary consumer goes on from there; no process of the
+    # rebuild does, however late it starts.
     code, said = rebuild(replica, "--until", names[2])
     assert code == 0, said
+    late = replica.pipeline.run("mysync-consumer", "run", "--child", "--rebuild", seconds=SECONDS)
+    assert late[0] == 0, late
+    forget_the_end(replica)
+    code, said = rebuild(replica, "--until", names[2], "--processes", "3")
+    assert code == 0, said
+    assert differing(content_of(target, replica.db), points[2].content) == []
     replica.pipeline.consumer().start().wait_ready()
     replica.catch_up()
     replica.assert_equal()
+
+
+def forget_the_end(replica: Replica) -> None:
+    """As if the rebuild had been killed at its end, before it was noted."""
+    name = replica.pipeline.name
+    run_sql(
+        replica.target,
+        "UPDATE mysync.meta SET value = REPLACE(value, '\"done\": true', '\"done\": false')"
+        f" WHERE pipeline = '{name}' AND name = 'rebuild'",
+    )
 
 
 def refused(replica: Replica, point: Point) -> None:
