@@ -120,7 +120,7 @@ def rebuild(
         else:
             Service(settings, stop, rebuilds=True).run()
     if code == 0 and until:
-        typer.echo(rebuilding.outcome(settings))
+        typer.echo(rebuilding.outcome(settings, stop))
     raise typer.Exit(code)
 
 

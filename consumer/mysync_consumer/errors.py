@@ -103,7 +103,7 @@ class TableOwned(SetupError):
 
 
 class RebuildRefused(PreflightError):
-    advice = "Mend what is listed, then ask again; nothing was done."
+    advice = "Mend what is listed, then ask again; nothing was applied."
 
 
 class GroupConflict(SetupError):
