@@ -138,6 +138,11 @@ class Control:
         """The newest known version of every table."""
         return self.knowledge.tables(self.knowledge.newest)
 
+    def all_statements(self) -> list[records.Ddl]:
+        """Those that are known now, in their order."""
+        with self._changed:
+            return list(self.statements.values())
+
     def stated(self, table: TableId, seq: int) -> bool:
         """Whether there was a statement on the table up to a seq: without one, the pipeline didn't
         make the target's. Nor did it when the producer itself has dropped the table since."""

@@ -37,6 +37,13 @@ class Limit:
             for partition, end in enumerate(self.ends)
         )
 
+    def passed(self, rows: Mapping[int, Stored]) -> bool:
+        """Whether a partition stands behind it."""
+        return any(
+            (row := rows.get(partition)) is not None and row.progress.last_seq > end
+            for partition, end in enumerate(self.ends)
+        )
+
 
 class Goal:
     """The limit of a process, and whether it is reached. Safe in any thread."""

@@ -63,7 +63,7 @@ class Obstacles:
 
     def of_origins(self) -> Iterator[Failure]:
         """Tables that the topics don't make: they were there before the pipeline."""
-        made = {number for ddl in self._control.statements.values() for number in ddl.schema_ids}
+        made = {number for ddl in self._control.all_statements() for number in ddl.schema_ids}
         first = self._control.knowledge.first_versions()
         found = {table for table, version in first.items() if version.id not in made}
         self.transferred = found & self._control.transfers.ever()
@@ -87,7 +87,7 @@ class Obstacles:
             str(row["name"])
             for row in rows(sql, "SELECT schema_name AS name FROM information_schema.schemata")
         }
-        found = [each for ddl in self._control.statements.values() for each in self._database(ddl)]
+        found = [each for ddl in self._control.all_statements() for each in self._database(ddl)]
         made = {db for db, _ in found}
         for db in sorted({db for db, new in found if new} & there):
             yield Failure(

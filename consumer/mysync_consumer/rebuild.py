@@ -13,7 +13,17 @@ from dataclasses import dataclass
 
 import pymysql
 
-from mysync_consumer import crossing, life, limit, points, preflight, tables, via
+from mysync_consumer import (
+    checkpoint,
+    crossing,
+    life,
+    limit,
+    points,
+    preflight,
+    tablelist,
+    tables,
+    via,
+)
 from mysync_consumer.control import Control, wait_for_info
 from mysync_consumer.errors import RebuildRefused
 from mysync_consumer.limit import Rebuild
@@ -69,7 +79,7 @@ def prepare(settings: Settings, stop: Stop, request: Request) -> None:
         control.start()
         info = caught_up()
         Topics(admin, settings, info).check_at_start(stop)
-        resolver = Resolver(settings, info, control, stop)
+        resolver = Resolver(settings, info, control, stop, caught_up)
         _Preparation(settings, stop, request, control, info, resolver).run()
     finally:
         control.close()
@@ -83,19 +93,28 @@ def is_done(settings: Settings, stop: Stop) -> bool:
 
 
 def outcome(settings: Settings, stop: Stop) -> str:
-    """Whether the end was reached, and which it is, in a sentence."""
+    """Whether the end was reached, and which it is, for people."""
     with _target(settings, stop) as sql:
         found = limit.read(sql, settings.pipeline)
-    if found is None or not found.done:
+        standing = checkpoint.read_all(sql, settings.pipeline)
+        aside = tablelist.states(sql, settings.pipeline)
+    if found is None or not found.done or found.limit is None:
         return "stopped on the way: the same command goes on"
+    if found.limit.passed(standing):
+        return f"the target was at {found.until}; consumers have gone on from there since"
+    said = f"the target is at {found.until}: {_last_of(found)}"
+    if aside:
+        tables_ = ", ".join(map(str, aside))
+        said += f"\nbut for the tables that are set aside: {tables_} (`mysync-consumer tables`)"
+    return said
+
+
+def _last_of(found: Rebuild) -> str:
     last = found.last
     if last is None:
-        return f"the target is at {found.until}: before the first transaction"
+        return "the topics have no transaction before it"
     gtid = f", GTID {last['gtid']}" if last["gtid"] else ""
-    return (
-        f"the target is at {found.until}: its last transaction is the one at"
-        f" {last['file']}:{last['pos']}{gtid}"
-    )
+    return f"its last transaction is the one at {last['file']}:{last['pos']}{gtid}"
 
 
 @contextmanager

@@ -5,9 +5,11 @@ so many records' offset is kept, from which the exact border is then looked up. 
 """
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
@@ -43,6 +45,22 @@ class Border:
     last_seq: int
 
 
+class _Last(NamedTuple):
+    """The last transaction: the greatest seq of its that was seen."""
+
+    seq: int = 0
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A record of a partition that was passed, and the last transaction there up to it."""
+
+    seq: int
+    offset: int
+    last: _Last
+
+
 @dataclass(frozen=True, slots=True)
 class Boundary:
     """Between two transactions of the source: everything with a lower `seq` lies before it. `last`
@@ -54,17 +72,24 @@ class Boundary:
 
 
 class Resolver:
-    """Reads the rows topic of one pipeline. Use `find` as often as needed."""
+    """Reads the rows topic of one pipeline. Use `find` as often as needed. `catch_up` waits until
+    all is known that the control topic holds, and raises what reading it failed with."""
 
     def __init__(
-        self, settings: Settings, info: PipelineInfo, control: Control, stop: Stop
+        self,
+        settings: Settings,
+        info: PipelineInfo,
+        control: Control,
+        stop: Stop,
+        catch_up: Callable[[], object],
     ) -> None:
         self._settings = settings
         self._markers = Markers.of(info)
         self._control = control
         self._partitions = info.partitions
         self._stop = stop
-        self._index: list[list[tuple[int, int]]] = [[] for _ in range(info.partitions)]
+        self._catch_up = catch_up
+        self._index: list[list[_Mark]] = [[] for _ in range(info.partitions)]
         self._beat: Heartbeat | None = None
 
     def beginnings(self) -> tuple[Offsets, dict[int, Head]]:
@@ -94,6 +119,7 @@ class Resolver:
         kept = self.kept()
         rule.begin(kept)
         first: Heartbeat | None = None
+        lasts = [_Last()] * self._partitions
         with closing(kafka.reader(self._settings)) as consumer:
             finished: set[int] = set()
             for head in self._read(consumer, kept.lows, finished, rule.enough):
@@ -102,15 +128,18 @@ class Resolver:
                     self._beat = head.beat
                     if head.seq > kept.floor and (first is None or head.seq < first.seq):
                         first = head.beat
+                last = lasts[head.partition] = _later(lasts[head.partition], head)
                 index = self._index[head.partition]
-                if not index or (count % INDEX_EVERY == 0 and head.seq > index[-1][0]):
-                    index.append((head.seq, head.offset))
+                if not index or (count % INDEX_EVERY == 0 and head.seq > index[-1].seq):
+                    index.append(_Mark(head.seq, head.offset, last))
                 if rule.take(head):
                     finished.add(head.partition)
                 if time.monotonic() > said + TELL_SECONDS:
                     said = time.monotonic()
                     get_logger("rebuild").info("looking for it", point=text, records=count)
-            for ddl in self._control.statements.values():
+            # What was read now may stand behind statements that aren't known yet.
+            self._catch_up()
+            for ddl in self._control.all_statements():
                 rule.statement(ddl)
             seq = rule.found()
             if isinstance(seq, Missing):
@@ -120,31 +149,33 @@ class Resolver:
     # -- inner
 
     def _boundary(self, consumer: Consumer, lows: Offsets, seq: int) -> Boundary:
-        starts = {}
+        starts = dict(lows)
+        last = _Last()
         for partition, index in enumerate(self._index):
-            before = [offset for at, offset in index if at < seq]
-            starts[partition] = before[-1] if before else lows[partition]
+            if before := index[: bisect_left(index, seq, key=lambda mark: mark.seq)]:
+                starts[partition] = before[-1].offset
+                last = max(last, before[-1].last, key=lambda found: found.seq)
         borders = {partition: Border(lows[partition], 0) for partition in starts}
-        last: tuple[int, Source | None] = (0, None)
         empty = set(starts)
         finished: set[int] = set()
-        for head in self._read(consumer, starts, finished):
+        # That a partition is at its end doesn't say that nothing before the place is to come: the
+        # partitions of one commit aren't shown at one moment. Its next heartbeat says so.
+        for head in self._read(consumer, starts, finished, lambda: False):
             partition, offset = head.partition, head.offset
             if head.seq < seq:
                 empty.discard(partition)
                 borders[partition] = Border(offset + 1, head.seq)
-                if head.source is not None and head.seq > last[0]:
-                    last = head.seq, head.source
+                last = _later(last, head)
                 continue
             if partition in empty:
                 empty.discard(partition)
                 borders[partition] = Border(offset, head.prev)
             finished.add(partition)
-        for ddl in self._control.statements.values():
-            if last[0] < ddl.seq < seq:
+        for ddl in self._control.all_statements():
+            if last.seq < ddl.seq < seq:
                 at = Source(ddl.file, ddl.pos, ddl.gtid, ddl.context.timestamp_us or 0)
-                last = ddl.seq, at
-        return Boundary(seq, tuple(borders[p] for p in range(self._partitions)), last[1])
+                last = _Last(ddl.seq, at)
+        return Boundary(seq, tuple(borders[p] for p in range(self._partitions)), last.source)
 
     def _lows(self, consumer: Consumer) -> dict[int, int]:
         topic = self._settings.rows_topic
@@ -222,6 +253,13 @@ class Resolver:
         if self._beat is None:
             return PointUnknown(f"the topics don't have {text}: they have no heartbeat yet")
         return PointUnknown(f"the topics don't have {text}: they end at {_place(self._beat)}")
+
+
+def _later(last: _Last, head: Head) -> _Last:
+    """The last transaction, with one more record."""
+    if head.source is None or head.copied or head.seq < last.seq:
+        return last
+    return _Last(head.seq, head.source)
 
 
 def _place(beat: Heartbeat | None) -> str:
