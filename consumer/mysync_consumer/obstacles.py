@@ -63,9 +63,15 @@ class Obstacles:
 
     def of_origins(self) -> Iterator[Failure]:
         """Tables that the topics don't make: they were there before the pipeline."""
-        made = {number for ddl in self._control.all_statements() for number in ddl.schema_ids}
+        statements = self._control.all_statements()
+        made = {number for ddl in statements for number in ddl.schema_ids}
+        copied = {table for ddl in statements for table in self._copied(ddl)}
         first = self._control.knowledge.first_versions()
-        found = {table for table, version in first.items() if version.id not in made}
+        found = {
+            table
+            for table, version in first.items()
+            if version.id not in made and str(table) not in copied
+        }
         self.transferred = found & self._control.transfers.ever()
         if lacking := sorted(found - self.transferred):
             yield Failure(
@@ -74,6 +80,14 @@ class Obstacles:
                 "have them transferred (`mysync-producer transfer start`) or, with --from, begin at"
                 " a point where the target has them",
             )
+
+    def _copied(self, ddl: Ddl) -> Sequence[str]:
+        """The tables that the producer itself makes with this statement, and not for a transfer:
+        all that the pipeline has of them follows."""
+        if ddl.server_id or ddl.verb != Verb.CREATE_TABLE.name:
+            return ()
+        moving = set(map(str, self._control.transfers.under_way(ddl.seq)))
+        return [table for table in ddl.tables if table not in moving]
 
     def of_tables(self, sql: Connection) -> Iterator[Failure]:
         """What the target has of what the topics will make."""

@@ -7,6 +7,7 @@ from fix_own_servers import run_sql
 from fix_pipeline import MakeReplica
 from mysync_lab.objects import KINDS
 from mysync_lab.sql import SqlServer
+from rebuild_rig import point_of, wipe
 from transfer_rig import FRESH, wait_done
 
 ALL = {"routines": "apply", "events": "apply"}
@@ -110,7 +111,7 @@ def test_a_table_of_another_definition_is_set_aside_where_that_is_wished(
 
 
 def test_only_the_schema_where_that_is_wished(make_replica: MakeReplica) -> None:
-    """Of rows those that come later."""
+    """Of rows those that come later. A rebuild makes the same of it."""
     replica = make_replica(source_link=FRESH, transfer={"initial": "schema"})
     run_sql(replica.source, f"CREATE DATABASE {replica.db}")
     replica.on_source(
@@ -118,10 +119,16 @@ def test_only_the_schema_where_that_is_wished(make_replica: MakeReplica) -> None
         "INSERT INTO t VALUES (1)",
         "CREATE VIEW v AS SELECT id FROM t",
     )
-    replica.start()
+    _, consumer = replica.start()
     replica.catch_up()
     replica.on_source("INSERT INTO t VALUES (2)")
     replica.catch_up()
+    assert run_sql(replica.target, f"SELECT * FROM {replica.db}.v") == [(2,)]
+    assert consumer.stop() == 0
+    wipe(replica.target, replica)
+    until = point_of(replica).position
+    code, _, said = replica.pipeline.run("mysync-consumer", "rebuild", "--until", until)
+    assert code == 0, said
     assert run_sql(replica.target, f"SELECT * FROM {replica.db}.v") == [(2,)]
 
 
