@@ -16,6 +16,8 @@ from mysync_schemas.position import BinlogPosition
 
 EARLIEST = "earliest"
 
+_SECOND = 1_000_000  # µs
+
 
 def parse(text: str, *, mariadb: bool) -> Rule:
     """Raises BadPoint."""
@@ -30,7 +32,9 @@ def parse(text: str, *, mariadb: bool) -> Rule:
                 file, _, pos = rest.rpartition(":")
                 return AfterPosition(BinlogPosition(file, int(pos)))
             case "time":
-                return BeforeTime(_micros(rest))
+                us = _micros(rest)
+                # MariaDB's log says whole seconds: what came later in this one can't be told.
+                return BeforeTime(us - us % _SECOND if mariadb else us)
             case "offset":
                 partition, _, offset = rest.partition(":")
                 return BeforeOffset(int(partition), int(offset))
@@ -43,7 +47,7 @@ def _micros(text: str) -> int:
     """ISO 8601; without a zone it is UTC."""
     when = datetime.fromisoformat(text)
     when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
-    return round(when.timestamp() * 1_000_000)
+    return round(when.timestamp() * _SECOND)
 
 
 @dataclass
@@ -149,7 +153,8 @@ class AfterGtids:
 @dataclass
 class BeforeTime:
     """Up to the first transaction, in the stream's order, that was committed then or later. Times
-    in a log aren't in order. When there is none such, up to the last heartbeat, if it is later."""
+    in a log aren't in order, and of a statement it is when it began. When there is none such, up to
+    the last heartbeat, if it is later."""
 
     ts_us: int
     first: int = NEVER

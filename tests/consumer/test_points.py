@@ -52,10 +52,17 @@ STREAM = [
 ]
 
 
-def found(point: str, seed: int, stream: Sequence[Head] = STREAM, floor: int = 0) -> int | Missing:
+def found(
+    point: str,
+    seed: int,
+    stream: Sequence[Head] = STREAM,
+    floor: int = 0,
+    *,
+    mariadb: bool = False,
+) -> int | Missing:
     """What the rule says when the partitions' records come mixed at random. `floor`: the greatest
     seq that a partition doesn't have any more."""
-    rule = parse(point, mariadb=False)
+    rule = parse(point, mariadb=mariadb)
     queues = [[head for head in stream if head.partition == p] for p in range(PARTITIONS)]
     rule.begin(Kept(floor, {p: queue[0].offset for p, queue in enumerate(queues)}))
     chance = random.Random(seed)
@@ -142,6 +149,25 @@ def test_a_point_is_refused_when_one_partition_has_lost_what_came_behind_it(
     left = [head for head in STREAM if head.partition == 0 or head.seq >= 11]
     for seed in range(10):
         assert found(point, seed, left, floor=9) == seq, f"seed {seed}"
+
+
+# As MariaDB's log has times: rows say whole seconds, heartbeats don't.
+SECONDS = [
+    *beats(1, 0, 100, 3_900_000),
+    row(0, 2, 2, 1, 150, 4_000_000),
+    row(1, 3, 3, 2, 250, 5_000_000),
+    *beats(4, 2, 250, 5_700_000),
+    row(0, 5, 5, 3, 350, 5_000_000),
+    row(0, 6, 6, 4, 450, 6_000_000),
+    *beats(7, 4, 450, 6_100_000),
+]
+
+
+def test_a_time_within_a_second_leaves_out_all_of_that_second_on_mariadb() -> None:
+    point = "time:1970-01-01T00:00:05.6Z"
+    for seed in range(10):
+        assert found(point, seed, SECONDS, mariadb=True) == 3, f"seed {seed}"
+        assert found(point, seed, SECONDS) == 6, f"seed {seed}"
 
 
 # The log of server A, files 50 and 51; from seq 8 on that of B, whose files have lower numbers.
