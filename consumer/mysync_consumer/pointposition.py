@@ -85,8 +85,10 @@ class AfterPosition:
             self._statements.append((ddl.seq, at))
 
     def enough(self) -> bool:
-        ends = self._certain
-        return bool(ends) and all(self._read.get(p, 0) >= min(ends) for p in self._kept.lows)
+        if self.found() is Missing.AHEAD:
+            return False
+        end = min(self._certain or self._ended)
+        return all(self._read.get(p, 0) >= end for p in self._kept.lows)
 
     def found(self) -> int | Missing:
         places = [place for end in self._ended if (place := self._in_log(end)) is not None]

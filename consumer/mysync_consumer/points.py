@@ -187,7 +187,7 @@ class BeforeTime:
         self._note(at, ddl.seq)
 
     def enough(self) -> bool:
-        return self.first == NEVER and isinstance(self.found(), int)
+        return self.first == NEVER and self.found() is not Missing.AHEAD
 
     def found(self) -> int | Missing:
         found = self.first
@@ -225,7 +225,7 @@ class BeforeOffset:
         pass
 
     def enough(self) -> bool:
-        return False
+        return self.found() is Missing.BEHIND
 
     def found(self) -> int | Missing:
         if self.offset < self._kept.lows.get(self.partition, 0):

@@ -2,10 +2,15 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from fix_topics import Stage
 from mysync_consumer.control import Control, wait_for_info
+from mysync_consumer.errors import PointUnknown
 from mysync_consumer.points import BeforeOffset, parse
 from mysync_consumer.resolve import INDEX_EVERY, Boundary, Resolver
 from mysync_runtime import kafka
@@ -82,6 +87,33 @@ def test_a_statement_that_the_control_topic_shows_late_counts(stage: Stage) -> N
         writer.heartbeat()
     with resolving(stage, late=True) as resolver:
         assert find(resolver, f"position:{writer.file}:{before + 1}").seq == line
+
+
+def test_a_point_within_what_is_left_is_found_and_one_before_it_is_refused(stage: Stage) -> None:
+    writer = stage.writer
+    places, lows = [], []
+    for number in range(6):
+        with writer:
+            stage.put(number, number)
+            places.append((f"position:{writer.file}:{writer.pos}", writer.seq + 1))
+            writer.heartbeat()
+        lows.append(ends(stage))
+    admin = AdminClient({"bootstrap.servers": ",".join(stage.settings.kafka.bootstrap_servers)})
+    gone = [TopicPartition(stage.settings.rows_topic, p, low) for p, low in lows[2].items()]
+    for future in admin.delete_records(gone).values():
+        future.result()
+    with resolving(stage) as resolver:
+        for text, seq in places[3:]:
+            assert find(resolver, text).seq == seq
+        for text, _ in places[:3]:
+            with pytest.raises(PointUnknown, match=f"don't reach back to {text}"):
+                find(resolver, text)
+
+
+def ends(stage: Stage) -> dict[int, int]:
+    with closing(kafka.reader(stage.settings)) as reader:
+        topic = stage.settings.rows_topic
+        return {p: kafka.watermarks(reader, topic, p)[1] for p in range(stage.writer.partitions)}
 
 
 class Stated(BeforeOffset):
