@@ -1,27 +1,23 @@
-"""What the control owner does with a statement, with a transfer's begin and end, and with
-definitions that became certain."""
+"""What the control owner does with a statement, and with a transfer's begin and end."""
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Collection
 
-from mysync_consumer import ddllog, ddlonce, drift, telling, transferring
-from mysync_consumer.bindings import renamed
+from mysync_consumer import checkpoint, ddllog, ddlonce, instead, transferring
 from mysync_consumer.checkpoint import Claimed
 from mysync_consumer.context import Context
-from mysync_consumer.control import Work
 from mysync_consumer.ddlfingerprint import Objects
 from mysync_consumer.ddlonce import Outcome, Pipeline
 from mysync_consumer.ddlsession import StatementSession
 from mysync_consumer.errors import StatementFailed, StatementRefused
 from mysync_consumer.session import Session
 from mysync_consumer.targetstatement import TargetStatement, target_statement
+from mysync_consumer.telling import set_aside
 from mysync_consumer.tenure import Tenure
-from mysync_runtime.errors import MysyncError
 from mysync_runtime.log import get_logger
 from mysync_schemas.control import Ddl, Transfer
 from mysync_schemas.effects import Effects
 from mysync_schemas.statement import Verb
-from mysync_schemas.table import TableId, TableSchema
+from mysync_schemas.table import TableId
 
 GONE: dict[Verb, frozenset[int]] = {
     Verb.DROP_TABLE: frozenset({1051}),
@@ -32,6 +28,8 @@ GONE: dict[Verb, frozenset[int]] = {
 }
 """What the target says when there is nothing to drop: it is as it should be."""
 
+
+NONE: frozenset[TableId] = frozenset()
 
 # What a person may have said of a statement that can't be executed, and what it then is.
 _ENDED_BY_HAND = {"done": "done", "skip": "skipped", "skipped": "skipped"}
@@ -61,19 +59,17 @@ def _is_gone(statement: TargetStatement, code: int) -> bool:
 
 
 class Execution:
-    """Of one owner. `execute` and `compare` raise what keeps the pipeline from going on."""
+    """Of one owner. Raises what keeps the pipeline from going on."""
 
     def __init__(self, context: Context, tenure: Tenure) -> None:
         self._context = context
         self._tenure = tenure
         self._pipeline = Pipeline(context.settings.pipeline, context.statements_uuid)
         self._statements: StatementSession | None = None
-        self._compared = -1
         self._log = get_logger("owner")
 
     def close(self) -> None:
         """Between two claims: nothing is remembered."""
-        self._compared = -1
         session, self._statements = self._statements, None
         if session is not None:
             session.close()
@@ -87,16 +83,15 @@ class Execution:
 
     # -- statements
 
-    def execute(self, session: Session, ddl: Ddl) -> str:
+    def execute(self, session: Session, mine: Claimed, ddl: Ddl) -> str:
         """Executes a statement, once; says in a word what became of it."""
         context = self._context
-        statement = target_statement(
-            ddl,
-            context.info,
-            context.settings,
-            session.identity.flavor.kind,
-            by_sql=context.settings.apply.via == "sql",
-        )
+        statement = self._statement(session, ddl)
+        if instead.may_be_remade(ddl) and len(statement.source) == 1:
+            (table,) = statement.source
+            if context.quarantine.missed_statements(session.connection, table):
+                ddl = instead.remaking(ddl, table, context.bindings.control.statements)
+                statement = self._statement(session, ddl)
         if statement.skip:
             self._log.warning(
                 "statement left out", ddl=ddl.id, why=statement.skip, statement=statement.shown
@@ -105,19 +100,22 @@ class Execution:
         context.quarantine.refresh(session.connection)
         held = frozenset(filter(context.quarantine.holds, statement.source))
         if held:
-            return self._left_out(session, statement, held)
+            return self._of_held(session, mine, statement, held)
         try:
-            if statement.refusal is None:
-                return self._executed(statement)
-            return self._by_hand(session, statement, statement.refusal)
+            if statement.refusal is not None:
+                return self._by_hand(session, statement, statement.refusal)
+            outcome = self._executed(statement)
+            self._forget(session, mine, statement, self._below(statement))
+            return _WORDS[outcome]
         except (StatementFailed, StatementRefused) as error:
             if isinstance(error, StatementFailed) and _is_gone(statement, error.code):
                 self._log.warning("what it drops isn't there", ddl=ddl.id, answer=str(error.code))
                 self._skip(statement)
+                self._forget(session, mine, statement, self._below(statement))
                 return "nothing to do"
             if context.settings.ddl.on_failure == "stop" or not statement.source:
                 raise
-            self._set_aside(statement.source, error)
+            set_aside(context, statement.source, error)
             self._missed(session, statement)
             return "failed"
 
@@ -133,14 +131,83 @@ class Execution:
         ddllog.ended(session.connection, self._pipeline.name, statement.ddl, state)
         return "by hand"
 
+    def _statement(self, session: Session, ddl: Ddl) -> TargetStatement:
+        settings = self._context.settings
+        return target_statement(
+            ddl,
+            self._context.info,
+            settings,
+            session.identity.flavor.kind,
+            by_sql=settings.apply.via == "sql",
+        )
+
+    def _of_held(
+        self,
+        session: Session,
+        mine: Claimed,
+        statement: TargetStatement,
+        held: frozenset[TableId],
+    ) -> str:
+        """A statement on a table that is set aside. What the source has no more under its
+        name isn't kept here; all else that the statement is about misses it."""
+        gone = instead.gone(statement.there) if statement.refusal is None else NONE
+        if gone:
+            substitute = self._statement(session, instead.dropping(statement.ddl, gone))
+            try:
+                outcome = self._executed(substitute)
+            except StatementFailed as error:
+                self._log.warning(
+                    "what the source dropped stays", ddl=statement.ddl.id, reason=str(error)
+                )
+                return self._left_out(session, statement, held)
+            if outcome is not Outcome.SKIPPED:
+                if statement.source - gone:
+                    self._left_out(session, statement, held, gone)
+                self._forget(session, mine, statement, gone)
+                return _WORDS[outcome]
+        return self._left_out(session, statement, held)
+
+    def _below(self, statement: TargetStatement) -> list[TableId]:
+        """The tables of a dropped database that are set aside."""
+        if statement.verb is not Verb.DROP_DATABASE:
+            return []
+        database = statement.there.database
+        return [table for table in self._context.quarantine.tables() if table.db == database]
+
+    def _forget(
+        self,
+        session: Session,
+        mine: Claimed,
+        statement: TargetStatement,
+        tables: Collection[TableId],
+    ) -> None:
+        """These are gone on both sides. Before the owner's frontier moves: whoever finds the
+        statement done does this again."""
+        if not tables:
+            return
+        context = self._context
+        context.quarantine.forget(
+            session.connection,
+            context.info.partitions,
+            tables,
+            f"gone since {statement.place}: {statement.shown}",
+            context.owner,
+            guard=lambda cursor: checkpoint.hold(cursor, mine),
+        )
+
     def _left_out(
-        self, session: Session, statement: TargetStatement, held: frozenset[TableId]
+        self,
+        session: Session,
+        statement: TargetStatement,
+        held: frozenset[TableId],
+        gone: frozenset[TableId] = NONE,
     ) -> str:
         """A statement on a table that is set aside. Other tables that it is about miss it too."""
-        others = statement.source - held
+        others = statement.source - held - gone
         if others:
             names = ", ".join(map(str, sorted(held)))
-            self._set_aside(
+            set_aside(
+                self._context,
                 others,
                 StatementRefused(
                     f"a statement is about {names} too, which is set aside: {statement.shown}",
@@ -164,12 +231,11 @@ class Execution:
         )
         return self._statements, ddl
 
-    def _executed(self, statement: TargetStatement) -> str:
+    def _executed(self, statement: TargetStatement) -> Outcome:
         session, ddl = self._on_target(statement)
-        outcome = ddlonce.execute(
+        return ddlonce.execute(
             session, self._pipeline, ddl, objects_of(statement.effects), self._tenure
         )
-        return _WORDS[outcome]
 
     def _skip(self, statement: TargetStatement) -> None:
         """Does without it, for good: nor can an owner that was frozen meanwhile execute it."""
@@ -199,55 +265,3 @@ class Execution:
         if record.phase == "end":
             return transferring.end(connection, record, mine, partitions)
         return transferring.cancel(connection, record, mine, quarantine, partitions, author)
-
-    # -- definitions
-
-    def compare(self, session: Session, frontier: int, known: int, following: Work | None) -> None:
-        """Compares the definitions that became certain behind `frontier`, the seq of the last
-        statement or transfer, and before the one that follows, which would change them; up to seq
-        `known` if none does. (Who knows a statement knows every version before it.)"""
-        context = self._context
-        control = context.bindings.control
-        upto = known if following is None else following.seq - 1
-        after = max(frontier, self._compared)
-        versions = {v.table_id: v for v in control.knowledge.between(after, upto)}
-        self._compared = max(upto, after)
-        due = [
-            version
-            for table, version in versions.items()
-            if version.state == "defined" and control.stated(table, upto)
-        ]
-        if not due:
-            return
-        context.quarantine.refresh(session.connection)
-        due = [version for version in due if not context.quarantine.holds(version.table_id)]
-        found = drift.compare(
-            session,
-            due,
-            partial(renamed, rename=context.settings.rename),
-            words=context.info.connector == session.identity.flavor.kind,
-        )
-        if found and isinstance(following, Ddl) and self._begun(session, following):
-            return  # by an owner that died before it could say so: these aren't what is there now
-        for version, error in found:
-            self._differs(version, error)
-
-    def _begun(self, session: Session, ddl: Ddl) -> bool:
-        """Whether a statement was begun before, as far as is known; one that failed wasn't."""
-        entry = ddllog.read(session.connection, self._pipeline.name, ddl.id)
-        return entry is not None and entry.state != "failed"
-
-    def _differs(self, version: TableSchema, error: MysyncError) -> None:
-        if self._context.settings.ddl.on_failure == "stop":
-            raise error
-        self._set_aside([version.table_id], error)
-
-    def _set_aside(self, tables: Iterable[TableId], error: MysyncError) -> None:
-        context = self._context
-        detail = {"class": error.label, "error": str(error), "place": error.where, "event": None}
-        telling.write(
-            context,
-            lambda sql: context.quarantine.quarantine(
-                sql, context.info.partitions, tables, error.what, detail, context.owner
-            ),
-        )

@@ -20,6 +20,7 @@ import pymysql
 from mysync_consumer import checkpoint, metrics
 from mysync_consumer.checkpoint import Claimed, Progress
 from mysync_consumer.claim import claim
+from mysync_consumer.comparison import Comparison
 from mysync_consumer.context import Context
 from mysync_consumer.control import Work
 from mysync_consumer.errors import ClaimLost, Revoked, StoppedByInstruction
@@ -57,6 +58,7 @@ class ControlOwner:
         self._poller = poller
         self._tenure = Tenure()
         self._execution = Execution(context, self._tenure)
+        self._comparison = Comparison(context)
         self._log = get_logger("owner")
         self._thread = threading.Thread(target=self._run, name="control-owner", daemon=True)
 
@@ -117,6 +119,7 @@ class ControlOwner:
                 mine = self._next(session, mine)
         finally:
             self._execution.close()
+            self._comparison.forget()
             session.close()
 
     def _next(self, session: Session, mine: Claimed) -> Claimed:
@@ -128,7 +131,7 @@ class ControlOwner:
         work = control.next_work(mine.progress.frontier, LOOK_SECONDS)
         self._tenure.check()
         self._still_mine(session, mine)
-        self._execution.compare(session, mine.progress.frontier, known, work)
+        self._comparison.compare(session, mine.progress.frontier, known, work)
         if work is None:
             return mine
         if self._context.goal.behind(work.seq):
@@ -139,7 +142,7 @@ class ControlOwner:
         self._still_mine(session, mine)
         began = time.monotonic()
         if isinstance(work, Ddl):
-            outcome = self._execution.execute(session, work)
+            outcome = self._execution.execute(session, mine, work)
         else:
             outcome = self._execution.transfer(session, mine, work)
         seconds = time.monotonic() - began

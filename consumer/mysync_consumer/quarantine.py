@@ -4,7 +4,7 @@ Which they are stands in `mysync.table_state`, by the source's names, and is cha
 instruction only: whoever commits next has read it. So the rows of a table that were committed are
 all below some offset of each partition, and from `mysync.skipped` on none are. A table goes with
 all that cascading foreign keys join with it. What brings one back is its transfer
-(`transferring`).
+(`transferring`); one that the source has no more under its name is forgotten.
 
 A crash before the instruction's commit leaves nothing, and the failure is met again; after it, the
 table is quarantined for every process, now and after any restart.
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pymysql.cursors import Cursor
 
 from mysync_consumer import foreignkeys, instructions, metrics
-from mysync_runtime import crash
+from mysync_runtime import crash, mysql
 from mysync_runtime.log import get_logger
 from mysync_runtime.mysql import Connection
 from mysync_schemas.table import TableId, TableSchema
@@ -28,7 +28,7 @@ BEFORE_COMMIT = crash.declare(
     "quarantine.before_commit", "the instruction is written, the target rolls it back"
 )
 AFTER_COMMIT = crash.declare(
-    "quarantine.after_commit", "the tables are quarantined; no process knows it yet"
+    "quarantine.after_commit", "other tables are quarantined now; no process knows it yet"
 )
 
 
@@ -105,6 +105,37 @@ class Quarantine:
         self.refresh(connection)
         return new
 
+    def forget(
+        self,
+        connection: Connection,
+        partitions: int,
+        tables: Iterable[TableId],
+        reason: str,
+        author: str,
+        guard: Callable[[Cursor], None],
+    ) -> frozenset[TableId]:
+        """Those of the tables that are quarantined aren't any more, because they are gone on both
+        sides: what may come under their names is new. In a transaction of its own; returns them.
+
+        At a line only: no worker has rows of theirs under way. As `quarantine` otherwise."""
+        with instructions.writing(connection, self.pipeline, partitions) as draft:
+            guard(draft.cursor)
+            known = self.read(draft.cursor) & frozenset(tables)
+            for table in sorted(known):
+                for kept in ("skipped", "table_state"):
+                    draft.cursor.execute(
+                        f"DELETE FROM mysync.{kept} WHERE pipeline = %s AND db = %s AND tbl = %s",
+                        (self.pipeline, table.db, table.table),
+                    )
+            if known:
+                summary = {"summary": reason, "tables": sorted(map(str, known))}
+                draft.write(instructions.REJOIN, summary, author)
+                crash.crash_point(BEFORE_COMMIT)
+        if known:
+            crash.crash_point(AFTER_COMMIT)
+        self.refresh(connection)
+        return known
+
     def resync_only(self, connection: Connection, table: TableId, why: str) -> None:
         """Notes that a quarantined table missed more than rows, as a statement on it: its rows
         alone can't bring it back. The first reason stays; in the caller's transaction, if any."""
@@ -114,6 +145,16 @@ class Quarantine:
                 " WHERE pipeline = %s AND db = %s AND tbl = %s AND resync_only IS NULL",
                 (why, self.pipeline, table.db, table.table),
             )
+
+    def missed_statements(self, connection: Connection, table: TableId) -> bool:
+        """Whether that was noted of a table that isn't quarantined any more: its transfer runs."""
+        found = mysql.scalar(
+            connection,
+            "SELECT state <> %s AND resync_only IS NOT NULL FROM mysync.table_state"
+            " WHERE pipeline = %s AND db = %s AND tbl = %s",
+            (QUARANTINED, self.pipeline, table.db, table.table),
+        )
+        return bool(found)
 
 
 def _set_aside(

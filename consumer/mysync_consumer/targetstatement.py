@@ -28,15 +28,16 @@ _PROGRAMS = _TRIGGERS | {Verb.CREATE_VIEW, Verb.ROUTINE, Verb.EVENT}
 
 @dataclass(frozen=True)
 class TargetStatement:
-    """`source`: the source's names of all tables that it is about, triggers' among them. `effects`:
-    what it changes, by the target's names. `skip`: why it isn't executed, if it needn't be;
-    `refusal`: why it can't be."""
+    """`source`: the source's names of all tables that it is about, triggers' among them. `there`
+    and `effects`: what it changes, by the source's names and by the target's. `skip`: why it isn't
+    executed, if it needn't be; `refusal`: why it can't be."""
 
     ddl: Ddl
     verb: Verb
     sql: bytes
     context: DdlContext
     source: frozenset[TableId]
+    there: Effects
     effects: Effects
     skip: str = ""
     refusal: StatementRefused | None = None
@@ -105,6 +106,7 @@ def target_statement(
         sql=sql,
         context=ddl.context.model_copy(update={"database": here or None}),
         source=frozenset(source),
+        there=there,
         effects=effects(read_statement(sql, dialect), here),
         skip=skip,
         refusal=refusal,

@@ -2,7 +2,7 @@
 tells the others, so that none of them tries it in turn."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pymysql
 
@@ -14,6 +14,7 @@ from mysync_runtime import mysql
 from mysync_runtime.errors import DataError, MysyncError
 from mysync_runtime.log import get_logger
 from mysync_runtime.mysql import Connection
+from mysync_schemas.table import TableId
 
 STOP_SECONDS = 30.0
 """How long the others' transactions may be in the way."""
@@ -44,6 +45,17 @@ def keep(context: Context, error: MysyncError) -> None:
         write(context, lambda sql: report.keep(sql, context.settings.pipeline, error))
     except (MysyncError, pymysql.err.Error, OSError) as failure:
         get_logger("telling").error("mysync.errors can't hold the report", reason=str(failure))
+
+
+def set_aside(context: Context, tables: Iterable[TableId], error: MysyncError) -> None:
+    """Quarantines the tables for what isn't an event's fault. Raises what the target answers."""
+    detail = {"class": error.label, "error": str(error), "place": error.where, "event": None}
+    write(
+        context,
+        lambda sql: context.quarantine.quarantine(
+            sql, context.info.partitions, tables, error.what, detail, context.owner
+        ),
+    )
 
 
 def write(context: Context, call: Callable[[Connection], object]) -> None:

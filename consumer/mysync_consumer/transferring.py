@@ -1,7 +1,8 @@
 """What the control owner does at the lines of a transfer: the table's state changes.
 
-At the begin the table leaves quarantine: its transfer brings it back, whatever it missed. What else
-empties it on the target are statements behind the line. From there to the end it stands in
+At the begin the table leaves quarantine: its transfer brings it back, whatever it missed. That it
+missed statements stays noted until the end: those behind the line, which empty it on the target,
+make it anew then (`instead`). From there to the end it stands in
 `mysync.table_state` as being transferred, for people to see. At the end it doesn't, unless it was
 quarantined meanwhile: then it stays so. Cancelled, it is quarantined, because the target holds a
 part of it.
@@ -59,9 +60,12 @@ def begin(
             "DELETE FROM mysync.skipped WHERE pipeline = %s AND db = %s AND tbl = %s", place
         )
         draft.cursor.execute(
-            "REPLACE INTO mysync.table_state"
+            "INSERT INTO mysync.table_state"
             " (pipeline, db, tbl, state, m, reason, detail, since, updated_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, SYSDATE(6), SYSDATE(6))",
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, SYSDATE(6), SYSDATE(6))"
+            " ON DUPLICATE KEY UPDATE state = VALUES(state), m = VALUES(m),"
+            " reason = VALUES(reason), detail = VALUES(detail), since = VALUES(since),"
+            " updated_at = VALUES(updated_at)",
             (
                 *place,
                 TRANSFERRING,

@@ -30,7 +30,8 @@ _SAID = {
     "start": "is emptied on the target and transferred",
     "pause": "is paused",
     "resume": "goes on",
-    "cancel": "is given up; the target sets it aside, `transfer start` brings it back",
+    "cancel": "is given up; if the target has it in part, it is set aside there until"
+    " `transfer start` brings it back",
 }
 
 
@@ -58,7 +59,7 @@ def resume(
 def cancel(
     tables: Tables, config: cli.ConfigOption = None, as_json: cli.JsonOption = False
 ) -> None:
-    """Gives the transfers up; the target's tables, which lack rows, are set aside there."""
+    """Gives the transfers up; tables that the target has in part are set aside there."""
     _ask(_settings(config), "cancel", tables, as_json=as_json)
 
 

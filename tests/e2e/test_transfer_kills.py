@@ -51,3 +51,35 @@ def killed(make_stage: MakeStage, point: str, when: int) -> None:
         f"SELECT action FROM mysync.instruction WHERE pipeline = '{stage.name}' ORDER BY version"
     )
     assert [action for (action,) in actions] == ["quarantine", "rejoin"]
+
+
+@pytest.mark.parametrize("kind", ["mysql_b", "mariadb_b"])
+@pytest.mark.parametrize(
+    "where",
+    ["transfer.after_commit:2", "ddl.executed:2", "ddl.executed:3", "owner.statement_done:6"],
+)
+def test_a_kill_while_a_table_that_missed_statements_is_made_anew(
+    make_stage: MakeStage, request: pytest.FixtureRequest, kind: str, where: str
+) -> None:
+    """At its begin, after its DROP, after its CREATE."""
+    stage = make_stage(request.getfixturevalue(kind), topics={"partitions": 2}).begin(ITEMS)
+    writer, items = stage.writer, stage.items
+    (_, definition), *_ = stage.sql("SHOW CREATE TABLE items")
+    stage.sql("ALTER TABLE items DROP COLUMN v")
+    rows = [{"id": i, "name": "n", "v": i} for i in range(20)]
+    made = definition.replace("CREATE TABLE `items`", f"CREATE TABLE IF NOT EXISTS {items}")
+    with writer:
+        writer.transfer_begin(items)
+        writer.transfer_end(items, cancelled=True)
+        writer.statement(f"ALTER TABLE {items} ADD COLUMN v BIGINT", items)
+        writer.transfer_begin(items, made)
+        for row in rows:
+            writer.read(items, row)
+        writer.transfer_end(items)
+        writer.delete(items, rows[1])
+    consumer = stage.consumer(crash=where)
+    assert consumer.wait_exit(90) == -signal.SIGKILL
+    consumer.start()
+    stage.wait_applied()
+    assert stage.sql("SELECT COUNT(*), MIN(v), MAX(v) FROM items") == [(19, 0, 19)]
+    assert not stage.sql(f"SELECT 1 FROM mysync.table_state WHERE pipeline = '{stage.name}'")
