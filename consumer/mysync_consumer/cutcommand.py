@@ -190,9 +190,10 @@ class Cutting:
     def _not_reached(self, lacking: list[int], seconds: float) -> CutFailed:
         return CutFailed(
             f"partitions {lacking} don't stand at a common place after {seconds:g} s",
-            mend="Consumers and the producer must run, and no transaction of the source may be open"
-            " in the log for as long; `mysync-consumer status` shows which partitions are behind."
-            " The cut is given up; ask again, or give it more time (--timeout).",
+            mend="Consumers and the producer must run, no transaction of the source may be open in"
+            " the log for as long, and its tables may not wait for their first transfer to begin"
+            " (`mysync-producer transfer status`). `mysync-consumer status` shows which partitions"
+            " are behind. The cut is given up; ask again, or give it more time (--timeout).",
         )
 
     def _over(self, found: Cut) -> CutFailed:

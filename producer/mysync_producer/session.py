@@ -336,7 +336,9 @@ class Session:
         self.stop.raise_if_requested()
 
     def beat_when_due(self, capture: Capture, now: float, *, behind: bool) -> None:
-        """A heartbeat in every partition. `behind`: the log goes on after what was taken."""
+        """A heartbeat in every partition. `behind`: the log goes on after what was taken. Until the
+        tables join it names no place at which the target could be as the source was: it says that
+        a transaction is open."""
         transaction = capture.transaction
         place = transaction.boundary, transaction.rows
         if not self._pulse.due(now, place):
@@ -365,7 +367,7 @@ class Session:
                             transaction.boundary.file,
                             transaction.boundary.pos,
                             gtids,
-                            transaction.open,
+                            transaction.open or self.joining,
                         ).encode(),
                     ),
                 )

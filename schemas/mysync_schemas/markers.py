@@ -139,6 +139,8 @@ class Heartbeat:
 
     `file`, `pos` and `gtid_set` are those of the last committed source transaction, or of the open
     one's beginning where `in_transaction`; `gtid_set` is null on a source without GTIDs.
+    `in_transaction`: the records before it don't make up what the source was at that place, because
+    a transaction is sent in part, or the tables haven't joined the stream yet.
     """
 
     seq: int

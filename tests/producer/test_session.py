@@ -13,6 +13,7 @@ from mysync_producer.service import Producer
 from mysync_producer.session import Session
 from mysync_producer.transaction import Resume, SourceTransaction, TakenBack
 from mysync_runtime.lifecycle import Stop, Stopped
+from mysync_schemas.markers import Heartbeat
 from mysync_schemas.position import BinlogPosition
 
 
@@ -31,6 +32,30 @@ def test_nothing_is_numbered_before_a_half_committed_transaction_has_begun_again
     session.adopt_when_due(capture)  # has neither a publisher nor a sequencer to do it with
     session.beat_when_due(capture, 100.0, behind=True)
     assert transaction.resume is not None
+
+
+@pytest.mark.parametrize(
+    ("waits_for", "open_", "said"),
+    [(None, False, False), (None, True, True), ("again", False, True), ("full", False, True)],
+)
+def test_until_its_tables_join_no_heartbeat_names_a_place_to_stand_at(
+    waits_for: str | None, open_: bool, said: bool
+) -> None:
+    """A cut there would show a target without its tables."""
+    session, sent = Session.__new__(Session), []
+    loading: Any = SimpleNamespace(waits_for=waits_for)
+    sequencer: Any = SimpleNamespace(take_all=lambda: (7, [5, 6]))
+    session._loading, session._sequencer = loading, sequencer
+    session._pulse, session._heartbeat_id = Pulse(0.0), 3
+    session._send = sent.extend  # type: ignore[method-assign]
+    transaction = SimpleNamespace(
+        boundary=BinlogPosition("log.000001", 4), rows=0, open=open_, between=not open_, txn_seq=0,
+        gtids=None,
+    )  # fmt: skip
+    capture: Any = SimpleNamespace(transaction=transaction, source_us=0)
+    session.beat_when_due(capture, 100.0, behind=False)
+    beats = [Heartbeat.decode(value) for _, value in sent]
+    assert [beat.in_transaction for beat in beats] == [said, said]
 
 
 class Endless:
