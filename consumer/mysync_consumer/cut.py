@@ -10,7 +10,8 @@ before it, so their frontiers stay below it and no statement behind it can run.
 
 A cut is in force until it is released or its time is over, both as the target's row and clock say.
 Whoever asks renews that time; when the asker dies, the cut ends by itself. An asker that releases
-it while it is in force knows that no worker went on before.
+it while it is in force knows that no worker went on before. When anybody else ends it, its time
+ends before its release: an asker to whom the answer was lost can tell its own release from theirs.
 
 A crash of the asker before the commit leaves nothing; after it, the cut and its time.
 """
@@ -57,15 +58,18 @@ class Place:
 
 
 def ask(connection: Connection, pipeline: str, seconds: float, author: str) -> Cut:
-    """Asks all workers to stand, for so many seconds unless that is renewed.
+    """Asks all workers to stand, for so many seconds unless that is renewed. Whoever asks again,
+    because the answer was lost, gets the same cut: `author` is of one asking.
 
-    Raises CutStands when there is a cut already, ClaimLost when no consumer ever ran."""
+    Raises CutStands when there is another cut, ClaimLost when no consumer ever ran."""
     known = checkpoint.read_all(connection, pipeline)
     partitions = max(1, sum(partition >= 0 for partition in known))
     with instructions.writing(connection, pipeline, partitions) as draft:
         cursor = draft.cursor
         if (before := _in_force(cursor, pipeline)) is not None:
-            raise CutStands(before.version, describe(connection, pipeline))
+            if not _renewed(cursor, pipeline, before.version, seconds, author):
+                raise CutStands(before.version, describe(connection, pipeline))
+            return before
         # Those of earlier cuts: with their GTID sets they would grow without end.
         cursor.execute("DELETE FROM mysync.standing WHERE pipeline = %s", (pipeline,))
         draft.write(instructions.CUT, {"seconds": seconds}, author)
@@ -94,6 +98,16 @@ def _in_force(cursor: Cursor, pipeline: str) -> Cut | None:
     return Cut(int(row[0]), int(row[1])) if row else None
 
 
+def _renewed(cursor: Cursor, pipeline: str, version: int, seconds: float, author: str) -> bool:
+    """Whether the cut is the author's; its time is renewed then."""
+    matched = cursor.execute(
+        "UPDATE mysync.cut SET expires_at = SYSDATE(6) + INTERVAL %s SECOND"
+        f" WHERE version = %s AND asked_by = %s AND {_IN_FORCE}",
+        (seconds, version, author, pipeline),
+    )
+    return matched == 1
+
+
 def renew(connection: Connection, pipeline: str, version: int, seconds: float) -> bool:
     """Lets it hold for so many seconds from now; False when it was over already."""
     with connection.cursor() as cursor:
@@ -106,13 +120,33 @@ def renew(connection: Connection, pipeline: str, version: int, seconds: float) -
 
 
 def release(connection: Connection, pipeline: str, version: int) -> bool:
-    """Ends it; False when it was over already: workers may have gone on since."""
+    """Ends it, for its asker; False when it was over already: workers may have gone on since."""
     with connection.cursor() as cursor:
         matched = cursor.execute(
             f"UPDATE mysync.cut SET released_at = SYSDATE(6) WHERE version = %s AND {_IN_FORCE}",
             (version, pipeline),
         )
-    return matched == 1
+        # The asker itself did it before, and never heard the answer.
+        return matched == 1 or _ended(cursor, pipeline, version, "released_at < expires_at")
+
+
+def end(connection: Connection, pipeline: str, version: int) -> bool:
+    """Ends it, for whoever didn't ask for it; False when its time was over."""
+    with connection.cursor() as cursor:
+        matched = cursor.execute(
+            "UPDATE mysync.cut SET released_at = SYSDATE(6), expires_at = asked_at"
+            f" WHERE version = %s AND {_IN_FORCE}",
+            (version, pipeline),
+        )
+        return matched == 1 or _ended(cursor, pipeline, version, "released_at IS NOT NULL")
+
+
+def _ended(cursor: Cursor, pipeline: str, version: int, how: str) -> bool:
+    cursor.execute(
+        f"SELECT 1 FROM mysync.cut WHERE pipeline = %s AND version = %s AND {how}",
+        (pipeline, version),
+    )
+    return cursor.fetchone() is not None
 
 
 def note(claimed: Claimed, cut: Cut, beat: Heartbeat, escape: Escape) -> str:

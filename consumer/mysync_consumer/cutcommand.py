@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ class Cutting:
             settings.target, stop, what="the target"
         )
         self._set_up(self._sql)
-        self._author = f"{socket.gethostname()}:{os.getpid()}"
+        self._author = f"{socket.gethostname()}:{os.getpid()} {uuid.uuid4().hex[:12]}"
         self._cut: Cut | None = None
         self._renewed = 0.0
 
@@ -149,7 +150,7 @@ class Cutting:
         """Ends whatever cut is in force; returns its number. Raises NoCut."""
         found = self._on_target("read the cut", lambda sql: cut.in_force(sql, self._pipeline))
         if found is None or not self._on_target(
-            "release the cut", lambda sql: cut.release(sql, self._pipeline, found.version)
+            "release the cut", lambda sql: cut.end(sql, self._pipeline, found.version)
         ):
             raise NoCut("no cut is in force")
         return found.version

@@ -13,8 +13,9 @@ from fix_own_servers import run_sql
 from fix_pipeline import MakeReplica
 from mysync_consumer import cut
 from mysync_consumer.cutcommand import Cutting
-from mysync_consumer.errors import CutFailed
+from mysync_consumer.errors import CutFailed, CutStands
 from mysync_lab.layout import wait_until
+from mysync_lab.proxy import FaultProxy
 from mysync_lab.services import command
 from mysync_runtime.lifecycle import Stop
 from mysync_runtime.loading import load
@@ -189,3 +190,41 @@ def test_an_asker_killed_at_this_point_leaves_nothing_or_a_cut_that_ends(
         bank.goes_on(consumer)
     replica.catch_up()
     replica.assert_equal()
+
+
+@flavours
+def test_answers_that_are_lost_make_no_second_cut_and_spoil_none(bank: Banked) -> None:
+    """The server did what it was asked, and the asker never hears of it and asks again."""
+    replica = bank.replica
+    replica.start()
+    found = load(replica.pipeline.config, role="consumer")
+    with FaultProxy(found.target.host, found.target.port) as proxy:
+        target = found.target.model_copy(update={"host": proxy.host, "port": proxy.port})
+        behind = found.model_copy(update={"target": target})
+
+        def lose_the_answer_to(request: bytes) -> None:
+            proxy.dropped.clear()
+            proxy.drop_answer(request)
+
+        with Cutting(behind, Stop()) as cutting:
+            lose_the_answer_to(b"\x03COMMIT")
+            cutting.ask()
+            assert proxy.dropped.is_set()
+            reached = cutting.reach(PATIENCE)
+            assert bank.status()["cut"]["version"] == reached.version
+            lose_the_answer_to(b"SET released_at")
+            cutting.release()
+            assert proxy.dropped.is_set()
+        with Cutting(behind, Stop()) as cutting:
+            cutting.ask()
+            second = cutting.reach(PATIENCE)
+            assert second.version == reached.version + 1, "the first was asked for once"
+            with Cutting(behind, Stop()) as another:
+                with pytest.raises(CutStands):
+                    another.ask()
+                lose_the_answer_to(b"SET released_at")
+                assert another.release_any() == second.version
+                assert proxy.dropped.is_set()
+            with pytest.raises(CutFailed, match="is over"):
+                cutting.release()
+    assert bank.status()["cut"] is None
