@@ -228,6 +228,8 @@ class Control:
             elif isinstance(record, records.Ddl):
                 self.statements[record.id] = record
                 self._in_order.append(record)
+                assert self._info is not None
+                self.transfers.follow(record, mariadb=self._info.connector == "mariadb")
                 for table in record.tables:
                     if record.server_id or record.verb != Verb.DROP_TABLE.name:
                         self._stated.setdefault(table, record.seq)

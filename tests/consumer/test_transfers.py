@@ -7,7 +7,7 @@ import pytest
 from fix_topics import ITEMS, MakeStage, Stage
 from mysync_consumer.transfers import Transfers
 from mysync_lab.sql import SqlServer
-from mysync_schemas.control import Transfer
+from mysync_schemas.control import Ddl, DdlContext, Transfer
 from mysync_schemas.table import TableId
 
 DATA_ERROR = 4
@@ -414,9 +414,9 @@ def test_behind_its_end_a_row_that_is_missing_diverges(make_stage: MakeStage) ->
     assert f"delete of {items}" in consumer.log_tail(1)
 
 
-def transfer(number: int, table: str, phase: Any, seq: int) -> Transfer:
+def transfer(number: int, table: str, phase: Any, seq: int, schema_id: int = 1) -> Transfer:
     return Transfer(
-        id=number, seq=seq, db="d", table=table, phase=phase, schema_id=1, file="f", pos=4
+        id=number, seq=seq, db="d", table=table, phase=phase, schema_id=schema_id, file="f", pos=4
     )
 
 
@@ -432,3 +432,33 @@ def test_a_table_is_being_transferred_from_its_begin_to_its_end() -> None:
     assert found == [set(), {a}, {a, b}, {b}, {b}, set()]
     assert transfers.knows(3)
     assert not transfers.knows(5)
+
+
+def test_a_table_that_is_renamed_is_still_being_transferred() -> None:
+    """Its transfer's end bears the old name, which another table may have by then."""
+    transfers = Transfers()
+
+    def statement(seq: int, sql: str) -> None:
+        context = DdlContext(database="d", client_collation=45)
+        verb = "ALTER_TABLE" if sql.startswith("ALTER") else "RENAME_TABLE"
+        ddl = Ddl(id=seq, seq=seq, sql=sql.encode(), context=context, verb=verb, server_id=1)
+        transfers.follow(ddl, mariadb=True)
+
+    def found(*seqs: int) -> list[set[str]]:
+        return [{table.table for table in transfers.under_way(seq)} for seq in seqs]
+
+    statement(5, "RENAME TABLE a TO z")
+    transfers.take(transfer(1, "a", "begin", 10))
+    transfers.take(transfer(2, "b", "begin", 11))
+    statement(20, "RENAME TABLE a TO passing, b TO a, passing TO b")
+    statement(30, "ALTER TABLE a ADD x INT, RENAME TO c")
+    assert found(10, 19, 20, 29, 30) == [{"a"}, {"a", "b"}, {"a", "b"}, {"a", "b"}, {"b", "c"}]
+    transfers.take(transfer(3, "a", "begin", 40))
+    assert found(40) == [{"a", "b", "c"}]
+    transfers.take(transfer(4, "b", "end", 50, schema_id=0))  # what is c now
+    assert found(49, 50) == [{"a", "b", "c"}, {"a", "b"}]
+    transfers.take(transfer(5, "a", "end", 60))  # the third
+    assert found(60) == [{"b"}]
+    transfers.take(transfer(6, "a", "end", 70, schema_id=0))
+    assert found(70) == [set()]
+    assert transfers.ever() == {TableId("d", "a"), TableId("d", "b")}
