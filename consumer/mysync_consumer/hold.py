@@ -34,7 +34,11 @@ class Hold:
         self.read()
 
     def read(self) -> None:
-        """Which cut is in force. To be called after the control_version was read."""
+        """Which cut is in force. To be called after the control_version was read.
+
+        Row events leave the session with their own time, and a server with sysdate_is_now takes
+        that for the clock's: a cut's time would never be over."""
+        self._session.connection.query("SET timestamp = DEFAULT")
         self._cut = cut.in_force(self._session.connection, self._pipeline)
 
     def passed(self, beat: Heartbeat) -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from bank import end_of_log
 from cut_rig import PATIENCE, Banked
-from fix_own_servers import run_sql
+from fix_own_servers import restarted, run_sql
 from fix_pipeline import MakeReplica
 from mysync_consumer import cut
 from mysync_consumer.cutcommand import Cutting
 from mysync_consumer.errors import CutFailed, CutStands
+from mysync_lab.lab import Lab
 from mysync_lab.layout import wait_until
 from mysync_lab.proxy import FaultProxy
 from mysync_lab.services import command
@@ -228,3 +229,25 @@ def test_answers_that_are_lost_make_no_second_cut_and_spoil_none(bank: Banked) -
             with pytest.raises(CutFailed, match="is over"):
                 cutting.release()
     assert bank.status()["cut"] is None
+
+
+@pytest.mark.xdist_group("own servers")
+@pytest.mark.parametrize("kind", ["mysql", "mariadb"])
+def test_a_cuts_time_runs_out_where_sysdate_is_the_sessions_time(
+    kind: str, make_replica: MakeReplica, own_lab: Lab, request: pytest.FixtureRequest
+) -> None:
+    """Row events give their session the time at which the source made them."""
+    target = request.getfixturevalue(f"own_{kind}")
+    with restarted(own_lab, target, "--sysdate-is-now") as target:
+        bank = Banked(make_replica(request.getfixturevalue(f"{kind}_a"), target))
+        replica = bank.replica
+        _, consumer = replica.start()
+        with bank.writers("sysdate", rate=60):
+            bank.goes_on(consumer)
+            code, _, err = replica.pipeline.run("mysync-consumer", "cut", "--hold", "1")
+            assert code == 0, err
+            wait_until(lambda: bank.status()["cut"] is None, "the cut's end", PATIENCE)
+            bank.goes_on(consumer)
+        replica.catch_up()
+        replica.assert_equal()
+        replica.end(None)
