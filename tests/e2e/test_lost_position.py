@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+import pymysql.err
 import pytest
 
 from fix_own_servers import run_sql
@@ -142,6 +143,48 @@ def test_all_tables_are_transferred_again(
         f"SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{replica.db}'",
     )
     assert tables == ((4,) if lose is restored else (3,))
+
+
+def test_a_table_that_was_set_aside_and_is_gone_meanwhile_is_gone_on_the_target(
+    servers: tuple[SqlServer, SqlServer], make_replica: MakeReplica
+) -> None:
+    """One that is still there is transferred as all others."""
+    source, target = servers
+    replica = make_replica(
+        source=source,
+        target=target,
+        source_link={"start": None},
+        transfer=TRANSFER,
+        apply={"on_divergence": "quarantine", "max_failures": 1},
+    )
+    producer = replicated(replica)
+    producer.start().wait_ready()
+    replica.on(target, "DELETE FROM late", "DELETE FROM altered")
+    replica.on_source("UPDATE late SET id = 2", "UPDATE altered SET later = 6")
+    aside = (
+        "SELECT tbl FROM mysync.table_state WHERE state = 'quarantined'"
+        f" AND pipeline = '{replica.pipeline.name}' ORDER BY tbl"
+    )
+    wait_until(lambda: run_sql(target, aside) == [("altered",), ("late",)], "the quarantine", 60)
+    replica.catch_up()
+    assert producer.stop() == 0
+    replica.on_source("DROP TABLE late")
+    purged(replica)
+    producer.start()
+    again = "all tables are transferred again"
+    wait_until(lambda: again in producer.log_tail(200), again, 60)
+    wait_done(replica, producer, 60)
+    replica.on_source("INSERT INTO t VALUES (30, 30)")
+
+    def last_is_there() -> bool:
+        try:
+            return bool(run_sql(target, f"SELECT 1 FROM {replica.db}.t WHERE id = 30"))
+        except pymysql.err.ProgrammingError:  # not made anew yet
+            return False
+
+    wait_until(last_is_there, "the last row", 60)
+    wait_equal(replica)
+    assert run_sql(target, aside) == []
 
 
 def test_without_the_setting_it_stops_and_names_it(
