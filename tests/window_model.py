@@ -361,7 +361,9 @@ class Model:
         changes: Any = SimpleNamespace(
             transfer=self._transfer, issue=self._issue, followed=None, unchecked=False
         )
-        asked: Any = SimpleNamespace(flavor=SimpleNamespace(text="9.7.0"), rows=lambda *_: [])
+        asked: Any = SimpleNamespace(
+            flavor=SimpleNamespace(text="10.11.6-MariaDB", is_mariadb=True), rows=lambda *_: []
+        )
         self.readers = Readers(self.history, self.way)
         self.capture: Any = SimpleNamespace(
             transaction=self.transaction, batch=[[] for _ in range(_PARTITIONS)]

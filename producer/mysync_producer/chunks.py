@@ -107,8 +107,15 @@ class Chunks:
         if running.plan is not None:
             return True
         running.void()
+        if len(self._disturbance.circle(table)) > 1:
+            self._give_up(
+                table,
+                "its foreign keys cascade in a circle by way of other tables, and the source"
+                " doesn't log that",
+            )
+            return False
         record, mariadb = self._records.of[table], self._knowledge.info.connector == "mariadb"
-        signature = walk.signature(schema, mariadb=mariadb)
+        signature = self._disturbance.signature(schema)
         if signature != record.walk:
             self._records.queue(table, "its key is another one")
             return False

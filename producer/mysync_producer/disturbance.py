@@ -2,7 +2,9 @@
 that reach a table without a trace in the log, more changes than are kept, another server."""
 
 import re
+from collections.abc import Callable, Collection
 
+from mysync_producer import walk
 from mysync_producer.ancestry import Ancestry
 from mysync_producer.changes import Changes
 from mysync_producer.chunkread import Job
@@ -14,7 +16,7 @@ from mysync_producer.tables import Mode, Tables
 from mysync_producer.transferrecords import TransferRecords
 from mysync_schemas.position import BinlogPosition
 from mysync_schemas.statement import Verb
-from mysync_schemas.table import TableId
+from mysync_schemas.table import TableId, TableSchema
 
 __all__ = ["Disturbance"]
 
@@ -28,13 +30,21 @@ others there are."""
 
 class Disturbance:
     """Told by `tables` of rows, by `changes` of statements. `server` is the one that is read from;
-    `ancestry` has the tables that are transferred."""
+    `ancestry` has the tables that are transferred. `held`: those of which nothing is carried.
+    `logged` says whether the source logs what its foreign keys cascade."""
 
     def __init__(
-        self, records: TransferRecords, tables: Tables, knowledge: Knowledge, changes: Changes
+        self,
+        records: TransferRecords,
+        tables: Tables,
+        knowledge: Knowledge,
+        changes: Changes,
+        logged: Callable[[], bool],
     ) -> None:
         self.server: Server | None = None
         self.ancestry = Ancestry({}, ())
+        self.held: set[TableId] = set()
+        self._logged = logged
         self._records = records
         self._tables = tables
         self._knowledge = knowledge
@@ -64,9 +74,10 @@ class Disturbance:
         """The tables' rows are carried as the records say now."""
         running = self._records.running
         self.ancestry = ancestry = Ancestry(self._knowledge.definitions.schemas, running)
+        self._hold()
         modes = {}
         for table, transfer in running.items():
-            held = not self._records.of[table].walk
+            held = table in self.held
             modes[table] = Mode(
                 held=held,
                 snapshot=True,
@@ -79,10 +90,46 @@ class Disturbance:
         self._tables.carry(modes)
         self._changes.unchecked = bool(running)
 
+    def _hold(self) -> None:
+        """Nothing is carried of a table that is read as a whole. Nor, where cascades aren't logged,
+        of one whose rows may be taken along by way of rows that the target lacks: those of a table
+        above it that is held, or that passes on what it gets from others. It stays empty until
+        they are complete."""
+        running, ancestry = self._records.running, self.ancestry
+        whole = {table for table in running if not self._records.of[table].walk}
+        self.held = whole.copy()
+        above = (whole | ancestry.between) & ancestry.below.keys() & running.keys()
+        if above and not self._logged():
+            self.held.update(*(ancestry.below[table] - {table} for table in above))
+
+    def family(self, table: TableId) -> set[TableId]:
+        """The table, and those that have to begin with it, for they are held because of it."""
+        known, below = self._knowledge.definitions.schemas, self.ancestry.descendants(table)
+        if table not in known or not below:
+            return {table}
+        passes_on = table in self.ancestry.between or not self.signature(known[table])
+        return {table, *below} if passes_on and not self._logged() else {table}
+
+    def circle(self, table: TableId) -> frozenset[TableId]:
+        """The tables by way of which its rows may take along others of its own, without a trace in
+        the log; itself among them."""
+        if table not in self.ancestry.between or self._logged():
+            return frozenset()
+        return self.ancestry.circle(table)
+
+    def signature(self, schema: TableSchema) -> str:
+        """Names the table's walk; empty for one that is read as a whole: it has no key, or its rows
+        may take along each other."""
+        if self.circle(schema.table_id):
+            return ""
+        return walk.signature(schema, mariadb=self._knowledge.info.connector == "mariadb")
+
     def too_early(self, table: TableId) -> bool:
         """Whether tables that it may cascade from are still to be completed: their rows' changes
-        reach its rows on the target only from rows that are there. Not where each is above the
-        other."""
+        reach its rows on the target only from rows that are there. Where each is above the other,
+        only those without a key come first."""
+        if table in self.held and self._records.of[table].walk:
+            return True
         below = self.ancestry.below.get(table, frozenset())
         return any(
             above in self._records.running and above != table and above not in below
@@ -92,13 +139,12 @@ class Disturbance:
     def _disturbed(self, table: TableId) -> None:
         """A change of a table that is held back, or that may have changed others below it."""
         disturbed = set(self.ancestry.below.get(table, ()))
-        record = self._records.of.get(table)
-        if record is not None and not record.walk:
+        if table in self.held:
             disturbed.add(table)
         for each in disturbed:
             if (running := self._records.running.get(each)) is not None:
                 for job in running.jobs:
-                    if self._misses(job, held=not self._records.of[each].walk):
+                    if self._misses(job, held=each in self.held):
                         job.void = True
                         job.passed.set()
 
@@ -138,3 +184,17 @@ class Disturbance:
                 reason = "a statement's effect depended on rows that were still to come"
                 self._records.queue_partial(table, reason)
         self.carry()
+        if self._came_below(effects.tables):
+            self.carry()
+
+    def _came_below(self, tables: Collection[TableId]) -> bool:
+        """Tables that have rows on the target, and that a statement made such as are held because
+        of others, begin anew."""
+        records, found = self._records, False
+        families = [self.family(table) - {table} for table in records.running]
+        for table in set().union(*families).intersection(tables):
+            record = records.of.get(table)
+            if table not in records.running or (record is not None and record.started):
+                records.queue_partial(table, "a table above it isn't complete")
+                found = True
+        return found

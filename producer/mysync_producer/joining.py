@@ -75,6 +75,7 @@ class Joining:
         for made in objects.before:
             self._changes.issue(made, boundary, version)
         schemas = self._knowledge.definitions.schemas.values()
+        self._transfers.carry()  # by what is known of the tables now
         # Defaults may name sequences.
         for schema in sorted(schemas, key=lambda s: (s.table_type != "SEQUENCE", s.table_id)):
             if self._what != "schema":

@@ -128,19 +128,19 @@ class Producer:
         try:
             # Not before: of a topic that was made again, that has to be said first.
             kafka.check_configs(self._admin, kafka.topic_specs(self.settings))
+            return Session(
+                self.settings,
+                filters,
+                started,
+                self._taken_back,
+                self.stop,
+                self._alive,
+                self._confirm,
+                self.commands,
+            )
         except BaseException:
             started.publisher.close()
             raise
-        return Session(
-            self.settings,
-            filters,
-            started,
-            self._taken_back,
-            self.stop,
-            self._alive,
-            self._confirm,
-            self.commands,
-        )
 
     def _serve(self, session: Session) -> None:
         """Streams, and opens the dump again when the source's connection breaks."""

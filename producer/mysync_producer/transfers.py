@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mysync_producer import points, walk
+from mysync_producer.beginning import logs_cascades
 from mysync_producer.capture import Capture
 from mysync_producer.changes import Changes
 from mysync_producer.chunkread import ChunkReaders
@@ -59,7 +60,8 @@ class Transfers:
         self._knowledge = knowledge
         self._changes = changes
         self._ask_source = ask
-        self._disturbance = Disturbance(self._records, tables, knowledge, changes)
+        self._logs_cascades: bool | None = None
+        self._disturbance = Disturbance(self._records, tables, knowledge, changes, self._logged)
         self._chunks = Chunks(
             settings.transfer, self._records, tables, knowledge, self._disturbance, readers
         )
@@ -124,12 +126,14 @@ class Transfers:
         definitions, boundary = self._knowledge.definitions, capture.transaction.boundary
         self._disturbance.at(server, boundary)
         begun = False
+        if self._version != definitions.next_version:
+            self._version = definitions.next_version
+            self.carry()
         for table in self._records.unfinished - definitions.schemas.keys():
             self._end(self.records[table], boundary, "cancelled", "the table was dropped")
             begun = True
         begun |= self._begin_certain(boundary, between)
-        if begun or self._version != definitions.next_version:
-            self._version = definitions.next_version
+        if begun:
             self.carry()
         self._chunks.collect()
         sent = self._chunks.send(server, capture, between)
@@ -168,22 +172,43 @@ class Transfers:
         for made in made_empty:
             self._changes.issue(made, boundary, server_version)
         crash_point(points.TRANSFER_BEGUN)
-        mariadb = self._knowledge.info.connector == "mariadb"
-        self._records.begin(table, id_, walk.signature(schema, mariadb=mariadb), estimate)
+        self._records.begin(table, id_, self._disturbance.signature(schema), estimate)
 
     def _begin_certain(self, boundary: BinlogPosition, between: Callable[[], None]) -> bool:
         """Begins those that wait and are known as they are; says whether there were any."""
-        queued = (record.table_id for record in self._records.in_phase("queued"))
-        certain = [s for s in map(self._knowledge.certain, queued) if s is not None]
-        if not certain:
+        families = self._queued_families()
+        if not families:
             return False
         source = self._ask_source()
         version = dialect_of(source.flavor.text).version
-        guesses = estimates(source, [schema.table_id for schema in certain])
-        for schema in certain:
-            self.begin(schema, boundary, version, guesses.get(schema.table_id, 0))
+        guesses = estimates(source, [s.table_id for family in families for s in family])
+        for family in families:
+            for schema in family:
+                self.begin(schema, boundary, version, guesses.get(schema.table_id, 0))
             between()
         return True
+
+    def _queued_families(self) -> list[list[TableSchema]]:
+        """Tables that begin at one place, each with those that are held because of it. Only where
+        all are known as they are."""
+        queued = [record.table_id for record in self._records.in_phase("queued")]
+        if not queued:
+            return []
+        families: list[list[TableSchema]] = []
+        taken: set[TableId] = set()
+        for family in sorted(map(self._disturbance.family, queued), key=len, reverse=True):
+            members = family - taken
+            certain = [s for s in map(self._knowledge.certain, sorted(members)) if s is not None]
+            if certain and len(certain) == len(members):
+                families.append(certain)
+                taken |= members
+        return families
+
+    def _logged(self) -> bool:
+        if self._logs_cascades is None:
+            source = self._ask_source()
+            self._logs_cascades = logs_cascades(source, source.flavor.text)
+        return self._logs_cascades
 
     def _end(
         self, record: TransferState, boundary: BinlogPosition, phase: Ended, reason: str = ""

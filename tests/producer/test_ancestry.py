@@ -54,6 +54,35 @@ def test_updates_of_what_is_referred_to_count_unless_that_is_the_identity() -> N
     assert ancestry(other, table("b", "a"), wanted=("b",)).by_key(app("a"))
 
 
+def test_a_table_that_is_taken_along_takes_others_along() -> None:
+    """But one whose key isn't what changed doesn't."""
+    found = ancestry(table("a"), table("b", "a"), table("c", "b"), wanted=("c",))
+    assert found.between == {app("b")}
+    kept = table("b", "a", delete="SET NULL")
+    assert not ancestry(table("a"), kept, table("c", "b"), wanted=("c",)).between
+    moved = table("b", "a", delete="NO ACTION", update="CASCADE").model_copy(
+        update={"identity": ("p",)}
+    )
+    child = table("c", "b", delete="NO ACTION", update="CASCADE")
+    keys = (child.foreign_keys[0].model_copy(update={"referenced_columns": ("p",)}),)
+    child = child.model_copy(update={"foreign_keys": keys})
+    assert ancestry(table("a"), moved, child, wanted=("c",)).between == {app("b")}
+
+
+def test_a_circle_is_of_those_that_reach_themselves() -> None:
+    found = ancestry(
+        table("tree", "tree"),
+        table("leaf", "tree"),
+        table("kept", "kept", delete="SET NULL"),
+        table("x", "y"),
+        table("y", "x"),
+        wanted=(),
+    )
+    circles = {name: found.circle(app(name)) for name in ("tree", "leaf", "kept", "x", "y")}
+    both = {app("x"), app("y")}
+    assert circles == {"tree": {app("tree")}, "leaf": set(), "kept": set(), "x": both, "y": both}
+
+
 def test_it_costs_as_much_as_there_are_tables() -> None:
     """Ten times the tables take about ten times as long, not a hundred times."""
 

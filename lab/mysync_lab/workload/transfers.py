@@ -163,12 +163,17 @@ class TransferTables:
             "CREATE TABLE f_child (id INT PRIMARY KEY, parent_id INT, n INT, KEY p (parent_id),"
             " CONSTRAINT f_one FOREIGN KEY (parent_id) REFERENCES f_parent (id)"
             " ON DELETE CASCADE ON UPDATE CASCADE)",
+            "CREATE TABLE f_leaf (id INT PRIMARY KEY, child_id INT, n INT, KEY c (child_id),"
+            " CONSTRAINT f_three FOREIGN KEY (child_id) REFERENCES f_child (id)"
+            " ON DELETE CASCADE)",
             "CREATE TABLE f_tree (id INT PRIMARY KEY, above INT, n INT, KEY a (above),"
             " CONSTRAINT f_two FOREIGN KEY (above) REFERENCES f_tree (id) ON DELETE SET NULL)",
             f"INSERT INTO f_parent SELECT i, i FROM (SELECT {number} AS i FROM {digits}) numbers"
             f" WHERE i < {self.rows // 10}",
             f"INSERT INTO f_child SELECT i, i % {max(1, self.rows // 10)}, i"
             f" FROM (SELECT {number} AS i FROM {digits}) numbers WHERE i < {self.rows}",
+            f"INSERT INTO f_leaf SELECT i, i, i FROM (SELECT {number} AS i FROM {digits}) numbers"
+            f" WHERE i < {self.rows // 5}",
             "SET SESSION foreign_key_checks = 0",
             f"INSERT INTO f_tree SELECT i, IF(i = 0, NULL, i DIV 3), i"
             f" FROM (SELECT {number} AS i FROM {digits}) numbers WHERE i < {self.rows}",
@@ -251,6 +256,8 @@ class TransferTables:
                     f"INSERT INTO f_child VALUES ({c}, {p}, {c})",
                     f"UPDATE f_child SET parent_id = {p} WHERE id = {c}",
                     f"DELETE FROM f_child WHERE id = {c}",
+                    f"INSERT INTO f_leaf VALUES ({new}, {c}, 1)",
+                    f"UPDATE f_leaf SET child_id = {c} WHERE id = {c // 5}",
                     f"DELETE FROM f_tree WHERE id = {c}",
                     f"UPDATE f_tree SET above = NULL WHERE id = {c}",
                     f"INSERT INTO f_tree VALUES ({new}, {c}, 1)",
