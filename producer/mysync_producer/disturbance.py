@@ -75,9 +75,12 @@ class Disturbance:
         running = self._records.running
         self.ancestry = ancestry = Ancestry(self._knowledge.definitions.schemas, running)
         self._hold()
+        while self._begin_held_anew():
+            self._hold()
         modes = {}
         for table, transfer in running.items():
             held = table in self.held
+            transfer.carried = transfer.carried or not held
             modes[table] = Mode(
                 held=held,
                 snapshot=True,
@@ -101,6 +104,16 @@ class Disturbance:
         above = (whole | ancestry.between) & ancestry.below.keys() & running.keys()
         if above and not self._logged():
             self.held.update(*(ancestry.below[table] - {table} for table in above))
+
+    def _begin_held_anew(self) -> bool:
+        """A table must be empty on the target to be held: one that was carried begins anew. Says
+        whether there was one, which may hold others."""
+        running = self._records.running
+        found = [table for table in self.held if running[table].carried]
+        for table in found:
+            running[table].carried = False
+            self._records.queue_partial(table, "a table above it isn't complete", held=True)
+        return bool(found)
 
     def family(self, table: TableId) -> set[TableId]:
         """The table, and those that have to begin with it, for they are held because of it."""
@@ -188,13 +201,11 @@ class Disturbance:
             self.carry()
 
     def _came_below(self, tables: Collection[TableId]) -> bool:
-        """Tables that have rows on the target, and that a statement made such as are held because
-        of others, begin anew."""
-        records, found = self._records, False
-        families = [self.family(table) - {table} for table in records.running]
-        for table in set().union(*families).intersection(tables):
-            record = records.of.get(table)
-            if table not in records.running or (record is not None and record.started):
-                records.queue_partial(table, "a table above it isn't complete")
-                found = True
-        return found
+        """Tables that aren't transferred, and that a statement made such as are held because of
+        others, begin anew."""
+        records = self._records
+        families = [self.family(table) for table in records.running]
+        found = set().union(*families).intersection(tables).difference(records.running)
+        for table in found:
+            records.queue_partial(table, "a table above it isn't complete", held=True)
+        return bool(found)

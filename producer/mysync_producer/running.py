@@ -16,7 +16,8 @@ _FIRST_ROWS, _FEWEST_ROWS, _MOST_ROWS = 500, 100, 100_000
 class Running:
     """`touched`: the message keys that the stream had while chunks are under way. `again`: chunks
     to be read again, `large` those of them that aren't kept when they are read. `limit`: rows of
-    the next chunk. `tries`, `locks`, `failures`: since something was sent."""
+    the next chunk. `tries`, `locks`, `failures`: since something was sent. `carried`: its events
+    are, so the target may have rows of it."""
 
     def __init__(self) -> None:
         self.plan: Plan | None = None
@@ -26,6 +27,7 @@ class Running:
         self.again: list[Chunk] = []
         self.large: set[Chunk] = set()
         self.planning = False
+        self.carried = False
         self.limit = _FIRST_ROWS
         self.tries = 0
         self.locks = 0

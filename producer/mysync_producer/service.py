@@ -177,6 +177,7 @@ class Producer:
         """The main loop."""
         publisher, transaction = session.publisher, capture.transaction
         session.adopt_when_due(capture)
+        session.load_when_due(capture)  # what was adopted decides how rows are carried
         while not self.stop.requested:
             self._alive()
             if stream.wait(session.patience(capture, time.monotonic()), self.stop.fileno()):

@@ -287,6 +287,7 @@ class Session:
             }
         )
         transaction.committed()
+        self._loading.committed()
         self.state = state
         self.taken_back.forget(state.position)
         metrics.COMMITS.inc()
@@ -324,7 +325,6 @@ class Session:
             return
         if self._loading.due(self._server, capture, partial(self._between_rows, capture)):
             self.commit(capture)
-            self._loading.committed()
 
     def _between_rows(self, capture: Capture) -> None:
         """While a table's rows are sent, of which there may be any number. Raises Stopped."""

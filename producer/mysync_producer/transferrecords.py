@@ -62,15 +62,15 @@ class TransferRecords:
             running.void()
         self.save(queued)
 
-    def queue_partial(self, table: TableId, reason: str) -> None:
+    def queue_partial(self, table: TableId, reason: str, *, held: bool = False) -> None:
         """The same, and until it begins the target's rows of the table are taken for some of the
-        source's, whatever they were before."""
+        source's, whatever they were before. `held`: nothing is carried of it until then."""
         self.queue(table, reason)
         record = self.of[table]
-        if not record.partial:
+        if not record.partial or held:
             # Held back: whether it has a key, nobody knows yet.
             self.running.setdefault(table, Running())
-            self.save(record.model_copy(update={"partial": True}))
+            self.save(record.model_copy(update={"partial": True, "walk": ""}))
 
     def begin(self, table: TableId, id_: int, walk: str, estimate: int) -> None:
         """Nothing of it was sent yet. `id_`: of the control record that says so."""
@@ -90,15 +90,18 @@ class TransferRecords:
         self.save(ended.model_copy(update={"reason": reason}) if reason else ended)
 
     def rename(self, old: TableId, new: TableId) -> None:
-        """A transfer that isn't over goes on under the table's new name."""
+        """A transfer that isn't over goes on under the table's new name. One of a table that had
+        that name before, and was dropped, isn't the new one's: that begins anew."""
         record = self.of.pop(old, None)
-        if record is None:
-            return
-        self._unsaved[old] = None
-        if not record.unfinished:
+        if record is not None:
+            self._unsaved[old] = None
+        if record is None or not record.unfinished:
+            if new in self.unfinished:
+                self.queue(new, "another table took its name")
             return
         self.unfinished.discard(old)
         self.forget(old)
+        self.forget(new)
         begun_as = record.begun_as or (old.db, old.table)
         renamed = {"db": new.db, "table": new.table, "begun_as": begun_as}
         record = record.model_copy(update=renamed)

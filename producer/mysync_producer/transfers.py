@@ -65,7 +65,7 @@ class Transfers:
         self._chunks = Chunks(
             settings.transfer, self._records, tables, knowledge, self._disturbance, readers
         )
-        self._version = knowledge.definitions.next_version
+        self._known: tuple[Server | None, int] = (None, knowledge.definitions.next_version)
         self.carry()
 
     # -- what the session needs
@@ -126,8 +126,10 @@ class Transfers:
         definitions, boundary = self._knowledge.definitions, capture.transaction.boundary
         self._disturbance.at(server, boundary)
         begun = False
-        if self._version != definitions.next_version:
-            self._version = definitions.next_version
+        if self._known != (known := (server, definitions.next_version)):
+            if self._known[0] != server:
+                self._logs_cascades = None
+            self._known = known
             self.carry()
         for table in self._records.unfinished - definitions.schemas.keys():
             self._end(self.records[table], boundary, "cancelled", "the table was dropped")

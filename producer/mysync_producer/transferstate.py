@@ -78,11 +78,6 @@ class TransferState(_Record):
         return self.active or self.partial
 
     @property
-    def started(self) -> bool:
-        """Whether a chunk was planned."""
-        return self.planned or self.after is not None
-
-    @property
     def complete(self) -> bool:
         """Whether every chunk is sent."""
         return self.planned and not self.open
