@@ -92,8 +92,8 @@ def test_writers_hardly_notice_a_transfer(make_replica: MakeReplica) -> None:
         alone.append(during / nothing)
         print(
             f"\nround {number + 1}: p99 {nothing:.1f} ms without a pipeline,"
-            f" {without:.1f} ms without a transfer, {during:.1f} ms during a transfer of {rows:,} rows"
-            f"{' (finished)' if finished else ''}: {during / without:.2f}"
+            f" {without:.1f} ms without a transfer, {during:.1f} ms during a transfer of"
+            f" {rows:,} rows{' (finished)' if finished else ''}: {during / without:.2f}"
         )
         assert rows > 0
     median = statistics.median(ratios)
