@@ -60,8 +60,11 @@ class Transfers:
         self._knowledge = knowledge
         self._changes = changes
         self._ask_source = ask
-        self._logs_cascades: bool | None = None
-        self._disturbance = Disturbance(self._records, tables, knowledge, changes, self._logged)
+        # Asked beforehand: what follows a statement that is half sent must not fail.
+        self._logs_cascades = self._ask_logged()
+        self._disturbance = Disturbance(
+            self._records, tables, knowledge, changes, lambda: self._logs_cascades
+        )
         self._chunks = Chunks(
             settings.transfer, self._records, tables, knowledge, self._disturbance, readers
         )
@@ -127,8 +130,8 @@ class Transfers:
         self._disturbance.at(server, boundary)
         begun = False
         if self._known != (known := (server, definitions.next_version)):
-            if self._known[0] != server:
-                self._logs_cascades = None
+            if self._known[0] not in (None, server):
+                self._logs_cascades = self._ask_logged()
             self._known = known
             self.carry()
         for table in self._records.unfinished - definitions.schemas.keys():
@@ -206,11 +209,9 @@ class Transfers:
                 taken |= members
         return families
 
-    def _logged(self) -> bool:
-        if self._logs_cascades is None:
-            source = self._ask_source()
-            self._logs_cascades = logs_cascades(source, source.flavor.text)
-        return self._logs_cascades
+    def _ask_logged(self) -> bool:
+        source = self._ask_source()
+        return logs_cascades(source, source.flavor.text)
 
     def _end(
         self, record: TransferState, boundary: BinlogPosition, phase: Ended, reason: str = ""
