@@ -633,12 +633,6 @@ TABLE: tuple[Refusal, ...] = (
             ("tables that the target lacks", ".items", "put a copy there"),
         ),
         (
-            "a rebuild that begins before what the topics still have",
-            "PointUnknown",
-            USAGE,
-            ("the topics don't reach back to position:binlog.000001:14", "transfer start"),
-        ),
-        (
             "a rebuild of topics that aren't there",
             "RebuildRefused",
             SETUP,

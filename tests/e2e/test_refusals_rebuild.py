@@ -7,7 +7,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from fix_topics import MakeStage, Stage
-from refusals import Refusal, rows
+from refusals import USAGE, Refusal, rows
 
 REBUILD = ("rebuild",)
 
@@ -64,7 +64,6 @@ CASES: dict[str, Callable[[Stage], tuple[str, ...]]] = {
     "a rebuild from topics whose beginning is gone": _shortened,
     "a rebuild without the databases": _without_database,
     "a rebuild that begins where the target doesn't stand": _lacking,
-    "a rebuild that begins before what the topics still have": _behind,
 }
 
 
@@ -77,3 +76,11 @@ def test_a_rebuild_that_could_not_end_right_is_refused(row: Refusal, make_stage:
         arguments = CASES[row.cause](stage)
     code, _, said = stage.pipeline.run("mysync-consumer", *arguments)
     row.check(code, said)
+
+
+def test_a_point_before_what_the_topics_still_have_is_wrong_usage(make_stage: MakeStage) -> None:
+    stage = make_stage()
+    stage.begin()
+    code, _, said = stage.pipeline.run("mysync-consumer", *_behind(stage))
+    words = ("the topics don't reach back to position:binlog.000001:14", "transfer start")
+    Refusal("rebuild", "a point before it", "PointUnknown", USAGE, words).check(code, said)
