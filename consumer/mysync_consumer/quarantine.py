@@ -96,14 +96,8 @@ class Quarantine:
                     others = ", ".join(map(str, sorted(named)))
                     why = f"joined by cascading foreign keys with {others}: {reason}"
                     _set_aside(draft, table, why, {"because_of": sorted(map(str, named))})
-            if new:
-                summary = {"summary": reason, "tables": sorted(map(str, new))}
-                draft.write(instructions.QUARANTINE, summary, author)
-                crash.crash_point(BEFORE_COMMIT)
-        if new:
-            crash.crash_point(AFTER_COMMIT)
-        self.refresh(connection)
-        return new
+            _tell(draft, instructions.QUARANTINE, reason, new, author)
+        return self._changed(connection, new)
 
     def forget(
         self,
@@ -127,14 +121,15 @@ class Quarantine:
                         f"DELETE FROM mysync.{kept} WHERE pipeline = %s AND db = %s AND tbl = %s",
                         (self.pipeline, table.db, table.table),
                     )
-            if known:
-                summary = {"summary": reason, "tables": sorted(map(str, known))}
-                draft.write(instructions.REJOIN, summary, author)
-                crash.crash_point(BEFORE_COMMIT)
-        if known:
+            _tell(draft, instructions.REJOIN, reason, known, author)
+        return self._changed(connection, known)
+
+    def _changed(self, connection: Connection, tables: frozenset[TableId]) -> frozenset[TableId]:
+        """After the commit."""
+        if tables:
             crash.crash_point(AFTER_COMMIT)
         self.refresh(connection)
-        return known
+        return tables
 
     def resync_only(self, connection: Connection, table: TableId, why: str) -> None:
         """Notes that a quarantined table missed more than rows, as a statement on it: its rows
@@ -155,6 +150,15 @@ class Quarantine:
             (QUARANTINED, self.pipeline, table.db, table.table),
         )
         return bool(found)
+
+
+def _tell(
+    draft: instructions.Draft, action: str, reason: str, tables: frozenset[TableId], author: str
+) -> None:
+    """All processes, of the tables that are quarantined from here on, or aren't any more."""
+    if tables:
+        draft.write(action, {"summary": reason, "tables": sorted(map(str, tables))}, author)
+        crash.crash_point(BEFORE_COMMIT)
 
 
 def _set_aside(

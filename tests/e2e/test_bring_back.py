@@ -8,8 +8,7 @@ import pytest
 from fix_own_servers import run_sql
 from fix_pipeline import MakeReplica, Replica
 from mysync_lab.layout import wait_until
-from mysync_lab.sql import SqlServer
-from transfer_rig import FRESH, transfers
+from transfer_rig import fresh, transfers
 
 ROWS = 2_000
 TABLES = ("altered", "dropped", "remade", "renamed", "emptied", "other")
@@ -32,9 +31,9 @@ def aside(replica: Replica) -> dict[str, str | None]:
     }
 
 
-def set_aside(replica: Replica) -> None:
+def set_aside(make_replica: MakeReplica, kind: str, request: pytest.FixtureRequest) -> Replica:
     """A pipeline whose transfers were cancelled halfway, but that of `other`."""
-    run_sql(replica.source, f"CREATE DATABASE {replica.db}")
+    replica = fresh(make_replica, kind, request, transfer={"max_rows_per_second": 100})
     rows = ", ".join(f"({n}, {n})" for n in range(ROWS))
     replica.on_source(
         *(f"CREATE TABLE {table} (id INT PRIMARY KEY, n INT)" for table in TABLES),
@@ -51,6 +50,7 @@ def set_aside(replica: Replica) -> None:
     assert producer.stop() == 0
     replica.pipeline.configure(transfer={"max_rows_per_second": None})
     producer.start().wait_ready()
+    return replica
 
 
 @pytest.mark.parametrize("kind", ["mysql", "mariadb"])
@@ -58,10 +58,7 @@ def test_whatever_a_table_missed_its_transfer_brings_it_back(
     kind: str, make_replica: MakeReplica, request: pytest.FixtureRequest
 ) -> None:
     """With the default policy, which stops everything at a table that isn't what it should be."""
-    source: SqlServer = request.getfixturevalue(f"{kind}_a")
-    target: SqlServer = request.getfixturevalue(f"{kind}_b")
-    replica = make_replica(source, target, source_link=FRESH, transfer={"max_rows_per_second": 100})
-    set_aside(replica)
+    replica = set_aside(make_replica, kind, request)
     replica.on_source(
         "ALTER TABLE altered ADD COLUMN more INT DEFAULT 3, ADD KEY (n)",
         "UPDATE altered SET more = id WHERE id % 3 = 0",
@@ -79,9 +76,9 @@ def test_whatever_a_table_missed_its_transfer_brings_it_back(
     held = {table: missed for table, missed in aside(replica).items() if missed}
     assert set(held) == {"altered", "renamed_now", "emptied"}, "the others have nothing to miss"
     assert {"dropped", "remade", "renamed"}.isdisjoint(aside(replica))
-    there = {name for (name,) in run_sql(target, f"SHOW TABLES IN {replica.db}")}
+    there = {name for (name,) in run_sql(replica.target, f"SHOW TABLES IN {replica.db}")}
     assert there == {"altered", "remade", "emptied", "other", "refers"}
-    assert run_sql(target, "SELECT * FROM remade", database=replica.db) == [("a",)]
+    assert run_sql(replica.target, "SELECT * FROM remade", database=replica.db) == [("a",)]
     command(replica, "start", *held)
     wait_done_of(replica, *held)
     replica.on_source("UPDATE altered SET n = -n", "DELETE FROM refers WHERE id > 10")
@@ -104,11 +101,8 @@ def wait_done_of(replica: Replica, *tables: str) -> None:
 def test_tables_that_are_set_aside_go_with_their_database(
     kind: str, make_replica: MakeReplica, request: pytest.FixtureRequest
 ) -> None:
-    source: SqlServer = request.getfixturevalue(f"{kind}_a")
-    target: SqlServer = request.getfixturevalue(f"{kind}_b")
-    replica = make_replica(source, target, source_link=FRESH, transfer={"max_rows_per_second": 100})
-    set_aside(replica)
-    run_sql(source, f"DROP DATABASE {replica.db}", f"CREATE DATABASE {replica.db}")
+    replica = set_aside(make_replica, kind, request)
+    run_sql(replica.source, f"DROP DATABASE {replica.db}", f"CREATE DATABASE {replica.db}")
     replica.on_source("CREATE TABLE altered (id INT PRIMARY KEY)", "INSERT INTO altered VALUES (7)")
     replica.catch_up()
     replica.assert_equal()
